@@ -1,0 +1,94 @@
+// Package core is one active space as the node that orders it sees it: the
+// members who have it open, the mutations that wait, the live views and who gets
+// which frame. It is deterministic: no goroutine, clock, randomness or network;
+// of the outside it sees a store and the members' sinks. Package host runs one
+// loop around each Space; the simulator runs the same code from its event queue.
+//
+// Ordering, which clients rely on: of each member's session, Opened comes before
+// anything else of the space; the outcomes of its mutations come before the diff
+// that contains them; diffs come in the order of commits and cover whole ones.
+package core
+
+import (
+	"context"
+
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
+)
+
+// A Sink takes the frames of one session, in order. Frames are shared: nobody
+// may alter them.
+type Sink interface {
+	// Send queues a frame that must not be left out. A sink that has no room for
+	// it ends its session.
+	Send(frame []byte)
+	// Offer queues a frame if there is room and says whether it did.
+	Offer(frame []byte) bool
+}
+
+// Config is what a Space is made with.
+type Config struct {
+	Path   space.Path
+	Store  store.Store
+	Limits wire.Limits
+	// Lagging is called when a member is no longer live and must be caught up
+	// (Member.CatchUp, then Attach).
+	Lagging func(*Member)
+	// Bugs are faults planted for the simulator's self-test; zero otherwise.
+	Bugs Bugs
+}
+
+// Bugs are faults that the simulator plants to prove that it would see them.
+type Bugs struct {
+	Kernel        kernel.Bugs
+	EarlyAck      bool // outcomes are sent before the commits are durable
+	HalfCommit    bool // a diff is sent in two halves, each claiming to be whole
+	DroppedRemove bool // deletions are left out of diffs
+	AnyDigest     bool // a cursor's digest is not compared with the log's
+}
+
+// reader is a kernel.Reader over a store, at one head. It opens the store's
+// view when first needed.
+type reader struct {
+	ctx  context.Context
+	s    *Space
+	at   space.Seq
+	view store.View
+}
+
+func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
+	if at == r.at {
+		if r.view == nil {
+			v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, r.at)
+			if err != nil {
+				return space.Version{}, err
+			}
+			r.view = v
+		}
+		return r.view.Get(key)
+	}
+	v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, at)
+	if err != nil {
+		return space.Version{}, err
+	}
+	defer v.Close()
+	return v.Get(key)
+}
+
+func (r *reader) Log(after space.Seq) logSeq { return r.s.cfg.Store.Log(r.ctx, r.s.cfg.Path, after) }
+
+func (r *reader) Client(id space.ClientID) (space.ClientState, error) {
+	if s, ok := r.s.known[id]; ok {
+		return s, nil
+	}
+	return r.s.cfg.Store.Client(r.ctx, r.s.cfg.Path, id)
+}
+
+func (r *reader) close() {
+	if r.view != nil {
+		_ = r.view.Close() // a view that only read has nothing to lose
+		r.view = nil
+	}
+}

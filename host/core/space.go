@@ -1,0 +1,284 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/wire"
+)
+
+type logSeq = iter.Seq2[*space.Commit, error]
+
+// A Space is one active space. It is used by one goroutine at a time.
+type Space struct {
+	cfg      Config
+	head     space.Cursor
+	horizon  space.Cursor
+	views    map[string]*liveView
+	members  map[*Member]struct{}
+	owners   map[space.ClientID]*Member           // who has a client id open
+	known    map[space.ClientID]space.ClientState // of the owners, to spare the store
+	queue    []queued
+	queued   int // bytes in queue, about
+	presence presence
+}
+
+// A liveView is a view that live members share, each of its frames encoded once.
+type liveView struct {
+	view    *kernel.View
+	members map[*Member]struct{}
+	sent    space.Cursor // where the last frame that all of them got ends
+}
+
+// Load reads a space's head and returns it without members.
+func Load(ctx context.Context, cfg Config) (*Space, error) {
+	s := &Space{
+		cfg: cfg, views: map[string]*liveView{}, members: map[*Member]struct{}{},
+		owners: map[space.ClientID]*Member{}, known: map[space.ClientID]space.ClientState{},
+	}
+	return s, s.reload(ctx)
+}
+
+func (s *Space) reload(ctx context.Context) error {
+	head, err := s.cfg.Store.Head(ctx, s.cfg.Path)
+	if err != nil {
+		return err
+	}
+	s.head, s.horizon = head.Cursor, head.Horizon
+	clear(s.known)
+	return nil
+}
+
+// Path is the space's path.
+func (s *Space) Path() space.Path { return s.cfg.Path }
+
+// Head is the last commit that members may know of.
+func (s *Space) Head() space.Cursor { return s.head }
+
+// Members is how many sessions have the space open.
+func (s *Space) Members() int { return len(s.members) }
+
+// Idle reports whether nobody has the space open and nothing waits.
+func (s *Space) Idle() bool { return len(s.members) == 0 && len(s.queue) == 0 }
+
+// Open answers a member's request to open the space, for the first time or with
+// another view. A member that got no error and has a view is lagging until
+// Attach. The error is a *wire.Error for the client or the store's.
+func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
+	view, err := compile(req.View, s.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	was, err := compile(req.Was, s.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	r := &reader{ctx: ctx, s: s, at: s.head.Seq}
+	defer r.close()
+	w := kernel.Writer{User: m.User, Client: req.Client}
+	plan := s.plan(r, time.Time{})
+	known, err := plan.Client(w)
+	if err != nil {
+		return err
+	}
+	opened := &wire.Opened{Space: string(s.cfg.Path), From: req.Cursor, Head: s.head, Last: known.Last, Self: m.Name}
+	if opened.Outcomes, err = plan.Outcomes(w, space.MutationID(req.Acked), s.cfg.Limits.Pushed); err != nil {
+		return err
+	}
+	var catch *CatchUp
+	if view != nil {
+		opened.View = view.ID()
+		if catch, err = s.resume(ctx, req, view, was, opened); err != nil {
+			return err
+		}
+	}
+
+	// Nothing can fail from here on.
+	s.leaveView(m)
+	s.disown(m)
+	m.client, m.view = req.Client, view
+	m.setCatchUp(catch)
+	s.members[m] = struct{}{}
+	if !m.client.IsZero() {
+		if former := s.owners[m.client]; former != nil && former != m {
+			former.client = ""
+			former.Sink.Send(wire.Encode(&wire.Error{
+				Code: wire.CodeDisplaced, Space: string(s.cfg.Path),
+				Message: "another session has opened the space with this client id",
+			}))
+		}
+		s.owners[m.client], s.known[m.client] = m, known
+	}
+	m.Sink.Send(wire.Encode(opened))
+	s.presence.join(s, m, req.Presence)
+	if catch != nil && catch.from == s.head && !catch.scan {
+		s.attach(m)
+	} else if catch != nil {
+		s.cfg.Lagging(m)
+	}
+	return nil
+}
+
+func compile(source space.View, limits wire.Limits) (*kernel.View, error) {
+	if len(source) == 0 {
+		return nil, nil
+	}
+	return kernel.CompileView(source, limits)
+}
+
+// resume decides how a replica's view is brought up to date.
+func (s *Space) resume(ctx context.Context, req *wire.Open, view, was *kernel.View, opened *wire.Opened) (*CatchUp, error) {
+	c := &CatchUp{cfg: &s.cfg, view: view}
+	if was != nil && was.ID() == view.ID() {
+		was = nil
+	}
+	reset := func(reason string) (*CatchUp, error) {
+		opened.Resume, opened.Reason = wire.ResumeReset, reason
+		c.scan, c.reset = true, true
+		return c, nil
+	}
+	if req.Cursor == "" {
+		return reset(wire.ResetNew)
+	}
+	cursor, err := space.ParseCursor(req.Cursor)
+	if err != nil {
+		return nil, &wire.Error{Code: wire.CodeBadCursor, Message: err.Error()}
+	}
+	state, err := s.locate(ctx, cursor)
+	if err != nil {
+		return nil, err
+	}
+	if state != "" {
+		if state == wire.ResetForked {
+			fork := min(s.head.Seq, cursor.Seq-1)
+			opened.Fork = &fork
+		}
+		return reset(state)
+	}
+	c.from = cursor
+	switch {
+	case was != nil:
+		c.scan, c.was = true, was
+		opened.Resume = wire.ResumeDiff
+	case cursor == s.head:
+		opened.Resume = wire.ResumeCurrent
+	default:
+		opened.Resume = wire.ResumeDiff
+	}
+	return c, nil
+}
+
+// CatchUpFrom returns what takes a replica of view from a cursor to the head, or
+// the whole view if cursor is nil; reset says why it cannot be told from there.
+func (s *Space) CatchUpFrom(ctx context.Context, view *kernel.View, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
+	c = &CatchUp{cfg: &s.cfg, view: view, scan: cursor == nil, reset: cursor == nil}
+	if cursor == nil {
+		return c, "", nil
+	}
+	c.from = *cursor
+	reset, err = s.locate(ctx, *cursor)
+	return c, reset, err
+}
+
+// locate says whether the log has the cursor: "" if it does, or the reason for
+// a reset.
+func (s *Space) locate(ctx context.Context, c space.Cursor) (reason string, err error) {
+	if s.cfg.Bugs.AnyDigest {
+		return "", nil
+	}
+	if c == s.head {
+		return "", nil
+	}
+	switch {
+	case c.Seq >= s.head.Seq:
+		return wire.ResetForked, nil
+	case c == s.horizon:
+		return "", nil
+	case c.Seq < s.horizon.Seq:
+		return wire.ResetTrimmed, nil
+	case c.Seq == s.horizon.Seq:
+		return wire.ResetForked, nil
+	}
+	for commit, err := range s.cfg.Store.Log(ctx, s.cfg.Path, c.Seq-1) {
+		if errors.Is(err, space.ErrTrimmed) {
+			return wire.ResetTrimmed, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if commit.Digest != c.Digest {
+			return wire.ResetForked, nil
+		}
+		return "", nil
+	}
+	return "", fmt.Errorf("space %s: the log ends before its head %s", s.cfg.Path, s.head)
+}
+
+// Leave forgets a member, whose session has ended or closed the space.
+func (s *Space) Leave(m *Member) {
+	s.leaveView(m)
+	s.disown(m)
+	s.presence.leave(s, m)
+	delete(s.members, m)
+	m.setCatchUp(nil)
+	m.gone = true
+}
+
+func (s *Space) disown(m *Member) {
+	if s.owners[m.client] == m {
+		delete(s.owners, m.client)
+		delete(s.known, m.client)
+	}
+}
+
+func (s *Space) leaveView(m *Member) {
+	if !m.live {
+		return
+	}
+	m.live = false
+	lv := s.views[m.view.ID()]
+	delete(lv.members, m)
+	if len(lv.members) == 0 {
+		delete(s.views, m.view.ID())
+	}
+}
+
+// Attach makes a member live whose catch-up has got to at, and says whether it
+// is: if more has been committed since, it is not, and catches up further. A
+// catch-up of a view that the member has since replaced ends here, too.
+func (s *Space) Attach(m *Member, c *CatchUp) (done bool) {
+	if m.gone || m.catch != c {
+		return true
+	}
+	if c.from != s.head {
+		return false
+	}
+	s.attach(m)
+	return true
+}
+
+func (s *Space) attach(m *Member) {
+	lv := s.views[m.view.ID()]
+	if lv == nil {
+		lv = &liveView{view: m.view, members: map[*Member]struct{}{}, sent: s.head}
+		s.views[m.view.ID()] = lv
+	}
+	lv.members[m] = struct{}{}
+	m.view = lv.view // equal views share one compiled form
+	m.live, m.catch, m.cursor = true, nil, s.head
+}
+
+// Trim raises the horizon.
+func (s *Space) Trim(ctx context.Context, horizon space.Seq) error {
+	if err := s.cfg.Store.Trim(ctx, s.cfg.Path, horizon); err != nil {
+		return err
+	}
+	head, err := s.cfg.Store.Head(ctx, s.cfg.Path)
+	s.horizon = head.Horizon
+	return err
+}

@@ -1,0 +1,329 @@
+// Package host runs the spaces of a node: one loop for each active space around
+// a core.Space, the sessions that transports bring, and what passes between
+// them. What a message means is decided in host/core and kernel; how bytes reach
+// a session is package transport's business.
+//
+// Goroutines: a space's loop owns its core.Space; a session's Receive is called
+// by one goroutine at a time, its Take by another; a lagging member has a
+// goroutine that catches it up. Locks, in the order in which they may be taken:
+// Host.mu, loop.mu, Session.mu. None is held during I/O.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
+)
+
+// Options are what a Host is made with. Store and Authority must be set.
+type Options struct {
+	Store     store.Store
+	Authority authz.Authority
+	Limits    wire.Limits
+	// Logger gets what an operator should know; nil discards it.
+	Logger *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// IdleAfter is how long a space that nobody uses stays loaded; 0 is a minute.
+	IdleAfter time.Duration
+	// Retain is how long history is kept; 0 is 30 days, negative for ever. Clients
+	// that were away for longer get a snapshot instead of what changed.
+	Retain time.Duration
+}
+
+// A Host is the spaces of a node. All methods may be called from any goroutine.
+type Host struct {
+	opts   Options
+	stats  Stats
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // loops and catch-ups
+
+	mu       sync.Mutex
+	loops    map[space.Path]*loop
+	sessions map[*Session]struct{}
+	closed   bool
+	failure  error
+	failed   chan struct{}
+}
+
+// New returns a Host; nothing is loaded until somebody asks.
+func New(opts Options) *Host {
+	opts.Limits = opts.Limits.WithDefaults()
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.IdleAfter == 0 {
+		opts.IdleAfter = time.Minute
+	}
+	if opts.Retain == 0 {
+		opts.Retain = 30 * 24 * time.Hour
+	}
+	h := &Host{opts: opts, loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h
+}
+
+// Limits are the limits in force.
+func (h *Host) Limits() wire.Limits { return h.opts.Limits }
+
+// Authority is who accepts or refuses credentials.
+func (h *Host) Authority() authz.Authority { return h.opts.Authority }
+
+// Failed is closed when storage has failed and the node must be restarted; Err
+// then says how.
+func (h *Host) Failed() <-chan struct{} { return h.failed }
+
+// Err is why Failed was closed.
+func (h *Host) Err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failure
+}
+
+// fail notes that storage cannot be relied upon any more. Everybody is sent away:
+// what they see must not run ahead of what is on disk.
+func (h *Host) fail(err error) {
+	h.mu.Lock()
+	first := h.failure == nil
+	if first {
+		h.failure = err
+		close(h.failed)
+	}
+	h.mu.Unlock()
+	if first {
+		h.opts.Logger.Error("storage has failed; the server must be restarted", "error", err)
+		h.endSessions(&wire.Error{Code: wire.CodeInternal, Message: "the server's storage has failed", RetryMS: 5000, Fatal: true})
+	}
+}
+
+// Close commits what waits, sends the outcomes, and sends all sessions away. The store stays open; it is the caller's.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	loops := make([]*loop, 0, len(h.loops))
+	for _, l := range h.loops {
+		loops = append(loops, l)
+	}
+	h.mu.Unlock()
+	for _, l := range loops {
+		l.stop()
+	}
+	for _, l := range loops {
+		select {
+		case <-l.dead:
+		case <-ctx.Done():
+		}
+	}
+	h.endSessions(&wire.Error{Code: wire.CodeShuttingDown, Message: "the server is restarting", RetryMS: 1000, Fatal: true})
+	done := make(chan struct{})
+	go func() { h.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		h.cancel()
+		<-done
+	}
+	h.cancel()
+	return ctx.Err()
+}
+
+func (h *Host) endSessions(reason *wire.Error) {
+	h.mu.Lock()
+	sessions := make([]*Session, 0, len(h.sessions))
+	for s := range h.sessions {
+		sessions = append(sessions, s)
+	}
+	h.mu.Unlock()
+	for _, s := range sessions {
+		s.end(reason)
+	}
+}
+
+// acquire returns the loop of a space, started if need be. release must follow.
+func (h *Host) acquire(path space.Path) (*loop, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.failure != nil:
+		return nil, &wire.Error{Code: wire.CodeInternal, Message: "the server's storage has failed", RetryMS: 5000}
+	case h.closed:
+		return nil, &wire.Error{Code: wire.CodeShuttingDown, Message: "the server is restarting", RetryMS: 1000}
+	}
+	l := h.loops[path]
+	if l == nil {
+		l = newLoop(h, path)
+		h.loops[path] = l
+		h.wg.Add(1)
+		go l.run()
+	}
+	l.refs++
+	return l, nil
+}
+
+func (h *Host) release(l *loop) {
+	h.mu.Lock()
+	l.refs--
+	idle := l.refs == 0
+	h.mu.Unlock()
+	if idle {
+		l.nudge()
+	}
+}
+
+// retire removes a loop that nobody holds, and says whether it did.
+func (h *Host) retire(l *loop) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l.refs > 0 {
+		return false
+	}
+	if h.loops[l.path] == l {
+		delete(h.loops, l.path)
+	}
+	return true
+}
+
+// discard removes a loop that has broken down.
+func (h *Host) discard(l *loop) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.loops[l.path] == l {
+		delete(h.loops, l.path)
+	}
+}
+
+// Do commits mutations that come from no session, such as REST's, and waits for
+// their outcomes. The error is a *wire.Error or the context's; after the latter
+// the mutations may still be committed.
+func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, client space.ClientID, mutations []space.Mutation) ([]space.Outcome, space.Cursor, error) {
+	if !who.Open(path) {
+		return nil, space.Cursor{}, forbidden(path)
+	}
+	l, err := h.acquire(path)
+	if err != nil {
+		return nil, space.Cursor{}, err
+	}
+	defer h.release(l)
+	type result struct {
+		outcomes []space.Outcome
+		head     space.Cursor
+		err      error
+	}
+	done := make(chan result, 1)
+	r := &core.Request{
+		Writer: kernel.Writer{User: who.User(), Client: client}, Guard: who.Guard(path), Mutations: mutations,
+		Done: func(outcomes []space.Outcome, head space.Cursor, err error) { done <- result{outcomes, head, err} },
+	}
+	if err := l.post(func(s *core.Space) { s.Do(r) }); err != nil {
+		return nil, space.Cursor{}, err
+	}
+	select {
+	case res := <-done:
+		return res.outcomes, res.head, res.err
+	case <-l.dead:
+		return nil, space.Cursor{}, &wire.Error{Code: wire.CodeInternal, RetryMS: 1000, Message: "the space broke down"}
+	case <-ctx.Done():
+		return nil, space.Cursor{}, ctx.Err()
+	}
+}
+
+// Read opens a space's data at its head, or at the commit at if that is not 0,
+// for somebody who may open the space. The view must be closed.
+func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at space.Seq) (store.View, store.Head, error) {
+	if !who.Open(path) {
+		return nil, store.Head{}, forbidden(path)
+	}
+	for {
+		head, err := h.opts.Store.Head(ctx, path)
+		if err != nil {
+			return nil, head, err
+		}
+		seq := at
+		if seq == 0 {
+			seq = head.Cursor.Seq
+		}
+		v, err := h.opts.Store.View(ctx, path, seq)
+		if at == 0 && errors.Is(err, store.ErrTrimmed) {
+			continue // the horizon overtook the head that was read: look again
+		}
+		return v, head, err
+	}
+}
+
+// Log yields a space's commits above after, for somebody who may open it.
+func (h *Host) Log(ctx context.Context, who *authz.Session, path space.Path, after space.Seq) logSeq {
+	if !who.Open(path) {
+		return func(yield func(*space.Commit, error) bool) { yield(nil, forbidden(path)) }
+	}
+	return h.opts.Store.Log(ctx, path, after)
+}
+
+// Diffs returns what takes a replica of view from a cursor to the head, or the
+// whole view if cursor is nil. reset says why it cannot be told from there.
+func (h *Host) Diffs(ctx context.Context, who *authz.Session, path space.Path, view space.View, cursor *space.Cursor) (c *core.CatchUp, reset string, err error) {
+	if !who.Open(path) {
+		return nil, "", forbidden(path)
+	}
+	compiled, err := kernel.CompileView(view, h.opts.Limits)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := core.Load(ctx, core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits})
+	if err != nil {
+		return nil, "", err
+	}
+	return s.CatchUpFrom(ctx, compiled, cursor)
+}
+
+func forbidden(path space.Path) *wire.Error {
+	return &wire.Error{Code: wire.CodeForbidden, Space: string(path), Message: "no such space for you"}
+}
+
+func newName(bytes int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	for i := range b {
+		b[i] = alphabet[b[i]&63]
+	}
+	return string(b)
+}
+
+// Snapshot returns the frames of a whole view at one cursor, which never change.
+// reset says why there is no such cursor.
+func (h *Host) Snapshot(ctx context.Context, who *authz.Session, path space.Path, view space.View, at space.Cursor) (frames iter.Seq2[[]byte, error], reset string, err error) {
+	c, reset, err := h.Diffs(ctx, who, path, view, &at)
+	if err != nil || reset != "" {
+		return nil, reset, err
+	}
+	return c.Whole(ctx, at), "", nil
+}
+
+// Watch returns a channel that holds a token when a space may have new commits.
+func (h *Host) Watch(path space.Path) (news <-chan struct{}, stop func()) {
+	token := make(chan struct{}, 1)
+	stop = h.opts.Store.Watch(func(changed space.Path) {
+		if changed == path {
+			select {
+			case token <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return token, stop
+}

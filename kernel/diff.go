@@ -1,0 +1,136 @@
+package kernel
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/syncline/syncline/space"
+)
+
+// A Window is a stretch of a space's log as catch-up sees it.
+type Window struct {
+	From, To space.Cursor
+	Keys     []space.Key // changed in the window, each once, in order
+}
+
+// ReadWindow walks the log above from and takes each changed key once, until
+// it has seen maxCommits commits or maxKeys keys; a commit is never split.
+// from must be a cursor of this log. A window that ends where it began means
+// that from is the head.
+func ReadWindow(log iter.Seq2[*space.Commit, error], from space.Cursor, maxCommits, maxKeys int) (Window, error) {
+	w := Window{From: from, To: from}
+	seen := map[space.Key]struct{}{}
+	commits := 0
+	for c, err := range log {
+		if err != nil {
+			return w, err
+		}
+		for i := range c.Changes {
+			key := c.Changes[i].Key
+			if _, dup := seen[key]; !dup {
+				seen[key] = struct{}{}
+				w.Keys = append(w.Keys, key)
+			}
+		}
+		w.To = c.Cursor()
+		if commits++; commits >= maxCommits || len(w.Keys) >= maxKeys {
+			break
+		}
+	}
+	slices.SortFunc(w.Keys, space.Key.Compare)
+	return w, nil
+}
+
+// A Step is one entry's part in the difference of two views.
+type Step struct {
+	Action Action
+	Entry  space.Entry // Version is set for Put only
+}
+
+// Diff yields what takes a replica from the view old, held at before, to the
+// view next, held at after, in the order of keys. A nil old is a replica that
+// holds nothing. Neither view may be nil otherwise; they may be the same view at
+// two commits, two views at one commit, or both may differ.
+func Diff(old *View, before Snapshot, next *View, after Snapshot) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		collections := next.Collections()
+		if old != nil {
+			collections = append(collections, old.Collections()...)
+			slices.Sort(collections)
+			collections = slices.Compact(collections)
+		}
+		for _, collection := range collections {
+			if !diffCollection(old, before, next, after, collection, yield) {
+				return
+			}
+		}
+	}
+}
+
+func diffCollection(old *View, before Snapshot, next *View, after Snapshot, collection string, yield func(Step, error) bool) bool {
+	if old == nil || !old.Has(collection) {
+		for e, err := range entries(next, after, collection) {
+			if !yield(Step{Put, e}, err) || err != nil {
+				return false
+			}
+		}
+		return true
+	}
+	was, endWas := matching(old, before, collection)
+	defer endWas()
+	is, endIs := matching(next, after, collection)
+	defer endIs()
+	a, errA, okA := was()
+	b, errB, okB := is()
+	for okA || okB {
+		switch {
+		case errA != nil || errB != nil:
+			if errA == nil {
+				errA = errB
+			}
+			yield(Step{}, errA)
+			return false
+		case !okB || okA && a.Key.ID < b.Key.ID:
+			if !yield(Step{Del, space.Entry{Key: a.Key}}, nil) {
+				return false
+			}
+			a, errA, okA = was()
+		case !okA || b.Key.ID < a.Key.ID:
+			if !yield(Step{Put, b}, nil) {
+				return false
+			}
+			b, errB, okB = is()
+		default:
+			if a.Seq != b.Seq && !yield(Step{Put, b}, nil) {
+				return false
+			}
+			a, errA, okA = was()
+			b, errB, okB = is()
+		}
+	}
+	return true
+}
+
+// matching is entries for those who need two of them at a time.
+func matching(v *View, s Snapshot, collection string) (next func() (space.Entry, error, bool), stop func()) {
+	return iter.Pull2(entries(v, s, collection))
+}
+
+// entries yields the entries of a collection that a view holds.
+func entries(v *View, s Snapshot, collection string) iter.Seq2[space.Entry, error] {
+	return func(yield func(space.Entry, error) bool) {
+		if !v.Has(collection) {
+			return
+		}
+		for e, err := range s.Scan(collection, "") {
+			in := err != nil
+			if !in {
+				in, err = v.Matches(e.Key, e.Version)
+				in = in || err != nil
+			}
+			if in && !yield(e, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// Package kernel is one space: a multi-version ordered map with a log. It turns
+// mutations into commits (Plan), and versions into differences (View, Diff).
+//
+// It is pure. It starts no goroutine and asks no clock, disk or network; what it
+// needs it is handed through the Reader and Snapshot interfaces, and what it
+// decides it returns. The server's host, the simulator and, later, peers run the
+// same code. What does not belong here: sessions, frames, engines, identity.
+//
+// The whole life of a write passes through Plan.Submit, the one place where a
+// commit is made, and Submit asks the Guard: there is no way around it.
+package kernel
+
+import (
+	"iter"
+
+	"github.com/syncline/syncline/space"
+)
+
+// A Reader is the state that a Plan is made on: a space at its head.
+type Reader interface {
+	// Get returns the newest version of key at or below at, the zero Version if
+	// there is none.
+	Get(key space.Key, at space.Seq) (space.Version, error)
+	// Log yields the commits above after in order.
+	Log(after space.Seq) iter.Seq2[*space.Commit, error]
+	// Client returns what the space remembers of a client.
+	Client(id space.ClientID) (space.ClientState, error)
+}
+
+// A Snapshot is a space at one commit, for scans. store.View is one.
+type Snapshot interface {
+	Scan(collection, after string) iter.Seq2[space.Entry, error]
+}
+
+// A Writer is who sent a mutation.
+type Writer struct {
+	User   string
+	Client space.ClientID // zero: mutations without ids, which happen as often as they are sent
+}
+
+// A Guard decides on each change of an entry, on the state that the commit will
+// be made on. Package authz has the implementations; it is an interface here
+// because rules stand above the kernel.
+type Guard interface {
+	// Write decides whether w may make next of the entry key; old reads what is
+	// there. A nil refusal allows. An error means that it could not be decided.
+	Write(w Writer, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error)
+	// Read decides whether w may see a version of an entry.
+	Read(w Writer, key space.Key, version space.Version) bool
+}

@@ -1,0 +1,233 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/syncline/syncline/selector"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
+)
+
+// execute carries out a mutation on the plan's state and returns its changes,
+// in the order of keys. The error is a *space.Refusal, or the reader's.
+func (p *Plan) execute(w Writer, m *space.Mutation, seq space.Seq) ([]space.Change, error) {
+	if err := p.checkSize(m); err != nil {
+		return nil, err
+	}
+	if m.Reads != nil && !p.Bugs.StaleReads {
+		if err := p.checkReads(w, m.Reads); err != nil {
+			return nil, err
+		}
+	}
+	e := execution{plan: p, seq: seq}
+	for i := range m.Ops {
+		if err := e.op(i, &m.Ops[i]); err != nil {
+			return nil, err
+		}
+	}
+	return e.finish(w)
+}
+
+func (p *Plan) checkSize(m *space.Mutation) error {
+	tooLarge := func(format string, args ...any) error {
+		return &space.Refusal{Code: space.CodeTooLarge, Message: fmt.Sprintf(format, args...)}
+	}
+	if len(m.Ops) == 0 {
+		return &space.Refusal{Code: space.CodeInvalid, Path: "ops", Message: "a mutation needs at least one operation"}
+	}
+	if len(m.Ops) > p.limits.Ops {
+		return tooLarge("%d operations; the limit ops is %d", len(m.Ops), p.limits.Ops)
+	}
+	size := 0
+	for i := range m.Ops {
+		op := &m.Ops[i]
+		size += len(op.In) + len(op.ID) + len(op.Value) + len(op.Patch)
+	}
+	if size > p.limits.Mutation {
+		return tooLarge("a mutation of %d bytes; the limit mutation is %d", size, p.limits.Mutation)
+	}
+	return nil
+}
+
+// An execution is one mutation being carried out: its own changes stand before
+// the plan's state.
+type execution struct {
+	plan    *Plan
+	seq     space.Seq
+	changes []space.Change
+	index   map[space.Key]int // into changes; made when there are many
+}
+
+func (e *execution) find(key space.Key) *space.Change {
+	if e.index != nil {
+		if i, ok := e.index[key]; ok {
+			return &e.changes[i]
+		}
+		return nil
+	}
+	for i := range e.changes {
+		if e.changes[i].Key == key {
+			return &e.changes[i]
+		}
+	}
+	return nil
+}
+
+const manyChanges = 16
+
+func (e *execution) set(key space.Key, deleted bool, payload []byte) {
+	change := e.find(key)
+	if change == nil {
+		e.changes = append(e.changes, space.Change{Key: key})
+		change = &e.changes[len(e.changes)-1]
+		if e.index != nil {
+			e.index[key] = len(e.changes) - 1
+		} else if len(e.changes) > manyChanges {
+			e.index = make(map[space.Key]int, 2*manyChanges)
+			for i := range e.changes {
+				e.index[e.changes[i].Key] = i
+			}
+		}
+	}
+	change.Type, change.Deleted, change.Payload = space.Record, deleted, payload
+}
+
+func (e *execution) op(i int, op *space.Op) error {
+	refuse := func(code, field, format string, args ...any) error {
+		return &space.Refusal{Code: code, Path: fmt.Sprintf("ops[%d]%s", i, field), Message: fmt.Sprintf(format, args...), Key: op.Key()}
+	}
+	key, err := space.ParseKey(op.In, op.ID)
+	if err != nil {
+		// The bad name itself is not kept: the log holds valid names only.
+		return &space.Refusal{Code: space.CodeInvalid, Path: fmt.Sprintf("ops[%d]", i), Message: err.Error()}
+	}
+	if op.Op != space.OpPut && len(op.Value) > 0 || op.Op != space.OpPatch && len(op.Patch) > 0 {
+		return refuse(space.CodeInvalid, "", "%q has an argument of another operation", op.Op)
+	}
+	own := e.find(key)
+	if op.If != nil {
+		if own != nil {
+			return refuse(space.CodeStale, ".if", "an earlier operation of this mutation has changed the entry")
+		}
+		v, err := e.plan.get(key)
+		if err != nil {
+			return err
+		}
+		have := space.Seq(0)
+		if v.Live() {
+			have = v.Seq
+		}
+		if have != *op.If {
+			return refuse(space.CodeStale, ".if", "the entry has version %d, not %d", have, *op.If)
+		}
+	}
+	switch op.Op {
+	case space.OpPut:
+		payload, err := value.Canonical(op.Value, e.plan.limits.Value())
+		if err != nil {
+			return refusal(err, i, ".value", key)
+		}
+		e.set(key, false, payload)
+	case space.OpPatch:
+		update, err := selector.ParseUpdate(op.Patch, e.plan.limits.Value())
+		if err != nil {
+			return refusal(err, i, ".patch", key)
+		}
+		payload, live, err := e.payload(key, own)
+		if err != nil {
+			return err
+		}
+		if !live {
+			return refuse(space.CodeNotFound, "", "there is no entry to patch")
+		}
+		patched, err := Patch(payload, update, e.plan.limits.Value())
+		if err != nil {
+			return refusal(err, i, ".patch", key)
+		}
+		e.set(key, false, patched)
+	case space.OpDelete:
+		_, live, err := e.payload(key, own)
+		if err != nil {
+			return err
+		}
+		if live {
+			e.set(key, true, nil)
+		}
+	default:
+		return refuse(space.CodeInvalid, ".op", "there is no operation %.40q", op.Op)
+	}
+	return nil
+}
+
+// payload returns what key holds for the next operation.
+func (e *execution) payload(key space.Key, own *space.Change) (payload []byte, live bool, err error) {
+	if own != nil {
+		return own.Payload, !own.Deleted, nil
+	}
+	v, err := e.plan.get(key)
+	return v.Payload, v.Live(), err
+}
+
+// finish asks the guard about each changed entry as a whole and hashes it.
+func (e *execution) finish(w Writer) ([]space.Change, error) {
+	slices.SortFunc(e.changes, func(a, b space.Change) int { return a.Key.Compare(b.Key) })
+	kept := e.changes[:0]
+	for i := range e.changes {
+		c := e.changes[i]
+		if c.Deleted {
+			// Made and deleted by the same mutation: nothing happened.
+			if v, err := e.plan.get(c.Key); err != nil {
+				return nil, err
+			} else if !v.Live() {
+				continue
+			}
+		}
+		next := space.Version{Seq: e.seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
+		old := func() (space.Version, error) { return e.plan.get(c.Key) }
+		refusal, err := e.plan.guard.Write(w, c.Key, old, next)
+		if err != nil {
+			return nil, err
+		}
+		if refusal != nil {
+			return nil, refusal
+		}
+		if !c.Deleted {
+			c.Hash = space.PayloadHash(c.Payload)
+		}
+		kept = append(kept, c)
+	}
+	return kept, nil
+}
+
+// Patch applies an update to a record's bytes and returns the new bytes, within
+// limits. The error is a *value.Error.
+func Patch(payload []byte, update *selector.Update, limits value.Limits) ([]byte, error) {
+	doc, err := value.Parse(payload)
+	if err != nil {
+		return nil, err
+	}
+	if doc, err = update.Apply(doc); err != nil {
+		return nil, err
+	}
+	return value.Canonical(value.Encode(doc), limits)
+}
+
+// refusal turns an error about a value into a refusal; what is no such error
+// stays as it is.
+func refusal(err error, op int, field string, key space.Key) error {
+	var bad *value.Error
+	if !errors.As(err, &bad) {
+		return err
+	}
+	code := space.CodeInvalid
+	if bad.Code == value.CodeTooLarge || bad.Code == value.CodeTooDeep {
+		code = space.CodeTooLarge
+	}
+	path := fmt.Sprintf("ops[%d]%s", op, field)
+	if bad.Path != "" {
+		path += "." + bad.Path
+	}
+	return &space.Refusal{Code: code, Path: path, Message: bad.Code + ": " + bad.Message, Key: key}
+}

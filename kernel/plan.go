@@ -1,0 +1,283 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/wire"
+)
+
+// A Plan makes mutations into commits on top of a head, none of which exist
+// until a store has appended them. A Plan is used once, by one goroutine.
+type Plan struct {
+	base    space.Cursor
+	head    space.Cursor
+	now     time.Time
+	reader  Reader
+	guard   Guard // of the mutation being submitted
+	limits  wire.Limits
+	commits []*space.Commit
+	state   map[space.Key]space.Version // what the plan's commits made so far
+	clients map[space.ClientID]space.ClientState
+
+	// Bugs are faults planted for the simulator's self-test; zero otherwise.
+	Bugs Bugs
+}
+
+// Bugs are faults that the simulator plants to prove that it would see them.
+type Bugs struct {
+	DoubleApply bool // a mutation sent again is carried out again
+	StaleReads  bool // read sets are not checked
+}
+
+// NewPlan begins a plan on the head base, whose state reader shows. now is the
+// authority's clock and becomes the time of the commits.
+func NewPlan(base space.Cursor, now time.Time, reader Reader, limits wire.Limits) *Plan {
+	return &Plan{
+		base: base, head: base, now: time.UnixMilli(now.UnixMilli()).UTC(), reader: reader, limits: limits,
+		state: map[space.Key]space.Version{}, clients: map[space.ClientID]space.ClientState{},
+	}
+}
+
+// Base is the head that the plan was begun on.
+func (p *Plan) Base() space.Cursor { return p.base }
+
+// Head is the head that the space has once the plan's commits are appended.
+func (p *Plan) Head() space.Cursor { return p.head }
+
+// Commits are the plan's commits in order.
+func (p *Plan) Commits() []*space.Commit { return p.commits }
+
+// Clients is what the plan's commits leave behind of each client that has been
+// looked up or has written.
+func (p *Plan) Clients() map[space.ClientID]space.ClientState { return p.clients }
+
+// Submit decides one mutation, which guard has to agree to. If it was dealt with before, that outcome is
+// returned and nothing is added. Otherwise it becomes a commit of the plan,
+// applied or rejected, and the outcome holds once that commit is durable.
+//
+// The error is a *wire.Error (a gap in ids, another user's client, a client id
+// used twice) or what the reader returned; either way nothing was added.
+func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, error) {
+	p.guard = guard
+	known, err := p.client(w)
+	if err != nil {
+		return space.Outcome{}, err
+	}
+	content := m.ContentHash()
+	if !w.Client.IsZero() {
+		switch {
+		case m.ID == 0 || m.ID > known.Last+1:
+			return space.Outcome{}, &wire.Error{
+				Code: wire.CodeMutationGap, Expected: known.Last + 1,
+				Message: fmt.Sprintf("mutation %d; the next of this client is %d", m.ID, known.Last+1),
+			}
+		case m.ID <= known.Last && !p.Bugs.DoubleApply:
+			return p.Recall(w, m.ID, &content)
+		}
+	} else if m.ID != 0 {
+		return space.Outcome{}, &wire.Error{Code: wire.CodeNoClient, Message: "a mutation with an id, but no client that it belongs to"}
+	}
+
+	c := &space.Commit{
+		Seq: p.head.Seq + 1, Time: p.now, Author: w.User, Client: w.Client, Mutation: m.ID, Content: content, Previous: known.Seq,
+	}
+	changes, err := p.try(w, m, c.Seq)
+	if err != nil && !errors.As(err, &c.Refusal) {
+		return space.Outcome{}, err
+	}
+	c.Changes = changes
+	c.Seal(p.head.Digest)
+	outcome := c.Outcome()
+	if c.Refusal != nil && c.Refusal.Code == space.CodeStale && !c.Refusal.Key.IsZero() {
+		if outcome.Current, err = p.current(w, c.Refusal.Key); err != nil {
+			return space.Outcome{}, err
+		}
+	}
+
+	c.Rejected = known.Rejected.Next(max(m.ID, known.Last), c.Refusal != nil)
+	p.head = c.Cursor()
+	p.commits = append(p.commits, c)
+	for i := range changes {
+		change := &changes[i]
+		p.state[change.Key] = space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload}
+	}
+	if !w.Client.IsZero() {
+		p.clients[w.Client] = space.ClientState{Last: max(m.ID, known.Last), Seq: c.Seq, Author: w.User, Rejected: c.Rejected}
+	}
+	return outcome, nil
+}
+
+// try executes a mutation; one that panics is set aside, so that it stops nobody.
+func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.Change, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: fmt.Sprintf("the mutation made the server panic: %.200v", r)}
+		}
+	}()
+	return p.execute(w, m, seq)
+}
+
+// Client returns what the plan knows of the writer's client, after its own
+// commits. The error is a *wire.Error when the client is another user's.
+func (p *Plan) Client(w Writer) (space.ClientState, error) { return p.client(w) }
+
+func (p *Plan) client(w Writer) (space.ClientState, error) {
+	if w.Client.IsZero() {
+		return space.ClientState{}, nil
+	}
+	s, ok := p.clients[w.Client]
+	if !ok {
+		var err error
+		if s, err = p.reader.Client(w.Client); err != nil {
+			return s, err
+		}
+		p.clients[w.Client] = s
+	}
+	if !s.IsZero() && s.Author != w.User {
+		return s, &wire.Error{Code: wire.CodeClientMismatch, Message: "this client id belongs to another user"}
+	}
+	return s, nil
+}
+
+// remembered is the outcome of a mutation that the log no longer holds.
+func remembered(known space.ClientState, id space.MutationID) space.Outcome {
+	if known.Rejected.Has(id) {
+		return space.Outcome{
+			ID: id, Kind: space.Rejected, Code: space.CodeForgotten,
+			Message: "the mutation was rejected; the reason is no longer in the server's history",
+		}
+	}
+	return space.Outcome{ID: id, Kind: space.Duplicate}
+}
+
+// Recall returns the outcome of a mutation that was dealt with. If the log does
+// not reach back to it, that is duplicate or a rejection without its reason. With content, a mutation of other content under
+// the same id is a *wire.Error.
+func (p *Plan) Recall(w Writer, id space.MutationID, content *uint64) (space.Outcome, error) {
+	known, err := p.client(w)
+	if err != nil {
+		return space.Outcome{}, err
+	}
+	forgotten := remembered(known, id)
+	seq := known.Seq
+	for range space.RecentMutations {
+		if seq == 0 {
+			return forgotten, nil
+		}
+		c, err := p.commit(seq)
+		if err != nil || c == nil {
+			return forgotten, err
+		}
+		if c.Mutation == id {
+			if content != nil && c.Content != *content {
+				return forgotten, &wire.Error{
+					Code:    wire.CodeClientForked,
+					Message: fmt.Sprintf("mutation %d was another one the first time: two stores use this client id", id),
+				}
+			}
+			return c.Outcome(), nil
+		}
+		seq = c.Previous
+	}
+	return forgotten, nil
+}
+
+// Outcomes returns the outcomes of a client's mutations above acked, oldest
+// first, as far as the log reaches and at most limit of the newest.
+func (p *Plan) Outcomes(w Writer, acked space.MutationID, limit int) ([]space.Outcome, error) {
+	known, err := p.client(w)
+	if err != nil || known.Last <= acked {
+		return nil, err
+	}
+	n := int(min(known.Last-acked, space.MutationID(limit)))
+	outcomes := make([]space.Outcome, n)
+	seq := known.Seq
+	for i := n - 1; i >= 0; i-- {
+		id := known.Last - space.MutationID(n-1-i)
+		outcomes[i] = remembered(known, id)
+		if seq == 0 {
+			continue
+		}
+		c, err := p.commit(seq)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			seq = 0
+			continue
+		}
+		outcomes[i], seq = c.Outcome(), c.Previous
+	}
+	return outcomes, nil
+}
+
+// commit returns the commit seq, nil if it has been trimmed.
+func (p *Plan) commit(seq space.Seq) (*space.Commit, error) {
+	if seq > p.base.Seq {
+		return p.commits[seq-p.base.Seq-1], nil
+	}
+	for c, err := range p.reader.Log(seq - 1) {
+		if errors.Is(err, ErrTrimmed) {
+			return nil, nil
+		}
+		return c, err
+	}
+	return nil, nil
+}
+
+// ErrTrimmed is what a Reader's Log returns, wrapped or not, when it does not
+// reach back far enough.
+var ErrTrimmed = space.ErrTrimmed
+
+// get returns the newest version of key that the plan knows.
+func (p *Plan) get(key space.Key) (space.Version, error) {
+	if v, ok := p.state[key]; ok {
+		return v, nil
+	}
+	return p.reader.Get(key, p.base.Seq)
+}
+
+func (p *Plan) current(w Writer, key space.Key) (*space.Current, error) {
+	v, err := p.get(key)
+	if err != nil {
+		return nil, err
+	}
+	current := &space.Current{In: key.Collection, ID: key.ID}
+	if v.Live() && p.guard.Read(w, key, v) {
+		current.Version, current.Value = v.Seq, v.Payload
+	}
+	return current, nil
+}
+
+// A Delta is one key that the plan changed, as it was and as it will be.
+type Delta struct {
+	Key space.Key
+	New space.Version
+	old func() (space.Version, error)
+}
+
+// NewDelta makes a delta; old is asked at most once for each view that cares.
+func NewDelta(key space.Key, next space.Version, old func() (space.Version, error)) Delta {
+	return Delta{key, next, old}
+}
+
+// Deltas returns the plan's changes, each key once, in the order in which keys
+// were first changed.
+func (p *Plan) Deltas() []Delta {
+	deltas := make([]Delta, 0, len(p.state))
+	seen := make(map[space.Key]struct{}, len(p.state))
+	for _, c := range p.commits {
+		for i := range c.Changes {
+			key := c.Changes[i].Key
+			if _, dup := seen[key]; dup {
+				continue
+			}
+			seen[key] = struct{}{}
+			deltas = append(deltas, Delta{key, p.state[key], func() (space.Version, error) { return p.reader.Get(key, p.base.Seq) }})
+		}
+	}
+	return deltas
+}

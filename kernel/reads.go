@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/syncline/syncline/space"
+)
+
+// MaxReadAge is how many commits may lie between what a serializable mutation
+// read and the head; an older read is stale, whatever has changed.
+const MaxReadAge = 10_000
+
+// checkReads refuses a mutation whose read set no longer holds.
+//
+// What the client changed itself is no reason: it saw its own queued mutations.
+// But it saw them applied, so one that was rejected meanwhile is.
+func (p *Plan) checkReads(w Writer, r *space.Reads) error {
+	stale := func(path string, key space.Key, format string, args ...any) error {
+		return &space.Refusal{Code: space.CodeStale, Path: path, Message: fmt.Sprintf(format, args...), Key: key}
+	}
+	invalid := func(path string, err error) error {
+		return &space.Refusal{Code: space.CodeInvalid, Path: path, Message: err.Error()}
+	}
+	if r.At > p.head.Seq {
+		return &space.Refusal{Code: space.CodeInvalid, Path: "reads.at", Message: fmt.Sprintf("commit %d does not exist yet", r.At)}
+	}
+	if len(r.Keys)+len(r.Where) > p.limits.Ops {
+		return &space.Refusal{Code: space.CodeTooLarge, Path: "reads", Message: fmt.Sprintf("more reads than the limit ops, %d", p.limits.Ops)}
+	}
+	if p.head.Seq-r.At > MaxReadAge {
+		return stale("reads.at", space.Key{}, "read %d commits ago; %d are looked through", p.head.Seq-r.At, MaxReadAge)
+	}
+	keys := make(map[space.Key]int, len(r.Keys))
+	for i, pair := range r.Keys {
+		key, err := space.ParseKey(pair[0], pair[1])
+		if err != nil {
+			return invalid(fmt.Sprintf("reads.keys[%d]", i), err)
+		}
+		keys[key] = i
+	}
+	view, err := CompileView(r.Where, p.limits)
+	if err != nil {
+		return invalid("reads.where", err)
+	}
+
+	touched := map[space.Key]struct{}{} // by others, where a selector looks
+	check := func(c *space.Commit) error {
+		if !w.Client.IsZero() && c.Client == w.Client {
+			if c.Refusal != nil {
+				return stale("reads", space.Key{}, "mutation %d, which this one was made upon, was rejected", c.Mutation)
+			}
+			return nil
+		}
+		for i := range c.Changes {
+			key := c.Changes[i].Key
+			if n, read := keys[key]; read {
+				return stale(fmt.Sprintf("reads.keys[%d]", n), key, "the entry was changed by commit %d", c.Seq)
+			}
+			if view.Has(key.Collection) {
+				touched[key] = struct{}{}
+			}
+		}
+		return nil
+	}
+	if r.At < p.base.Seq {
+		for c, err := range p.reader.Log(r.At) {
+			if errors.Is(err, ErrTrimmed) {
+				return stale("reads.at", space.Key{}, "the history since commit %d is no longer kept", r.At)
+			}
+			if err != nil {
+				return err
+			}
+			if err := check(c); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range p.commits {
+		if c.Seq > r.At {
+			if err := check(c); err != nil {
+				return err
+			}
+		}
+	}
+	// In the order of keys: the same plan refuses in the same words everywhere.
+	for _, key := range slices.SortedFunc(maps.Keys(touched), space.Key.Compare) {
+		now, err := p.get(key)
+		if err != nil {
+			return err
+		}
+		action, err := view.Step(NewDelta(key, now, func() (space.Version, error) { return p.versionAt(key, r.At) }))
+		if err != nil {
+			return err
+		}
+		if action != None {
+			return stale("reads.where", key, "an entry that was read by a selector has changed, come or gone")
+		}
+	}
+	return nil
+}
+
+// versionAt reads history, the plan's own commits included.
+func (p *Plan) versionAt(key space.Key, at space.Seq) (space.Version, error) {
+	for i := len(p.commits) - 1; i >= 0; i-- {
+		c := p.commits[i]
+		if c.Seq > at {
+			continue
+		}
+		for j := range c.Changes {
+			if change := &c.Changes[j]; change.Key == key {
+				return space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload}, nil
+			}
+		}
+	}
+	return p.reader.Get(key, min(at, p.base.Seq))
+}

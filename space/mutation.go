@@ -1,0 +1,165 @@
+package space
+
+import (
+	"fmt"
+	"hash/fnv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The names of the built-in operations.
+const (
+	OpPut    = "put"
+	OpPatch  = "patch"
+	OpDelete = "delete"
+)
+
+// An Op is one step of a mutation on one entry.
+type Op struct {
+	Op string `json:"op"` // OpPut, OpPatch or OpDelete
+	In string `json:"in"` // collection
+	ID string `json:"id"`
+	// Value is the record that a put stores, whole.
+	Value jsontext.Value `json:"value,omitzero"`
+	// Patch holds the update operators of a patch (selector.ParseUpdate).
+	Patch jsontext.Value `json:"patch,omitzero"`
+	// If, when present, is the version that the entry must have: the seq of the
+	// commit that last changed it, 0 for an entry that must not exist.
+	If *Seq `json:"if,omitzero"`
+}
+
+// Key is the key that o changes, unvalidated.
+func (o *Op) Key() Key { return Key{o.In, o.ID} }
+
+// A Mutation is what a replica wants: operations that are applied together or
+// not at all. With Reads it is serializable, without it commutative.
+type Mutation struct {
+	ID    MutationID `json:"id,omitzero"`
+	Ops   []Op       `json:"ops"`
+	Reads *Reads     `json:"reads,omitzero"`
+}
+
+// Reads names what a serializable mutation was computed from. The mutation is
+// refused as stale when somebody else has changed any of it since At, or when
+// an earlier mutation of the same client made after At was refused.
+type Reads struct {
+	At    Seq       `json:"at"`
+	Keys  []KeyPair `json:"keys,omitzero"`
+	Where View      `json:"where,omitzero"`
+}
+
+// A KeyPair is a key in its JSON form, [collection, id].
+type KeyPair [2]string
+
+// Key is the key that p spells, unvalidated.
+func (p KeyPair) Key() Key { return Key{p[0], p[1]} }
+
+// Pair is the JSON form of k.
+func (k Key) Pair() KeyPair { return KeyPair{k.Collection, k.ID} }
+
+// ContentHash tells apart two mutations that carry the same client and id. It
+// is no defence against forgery, only the means to notice a cloned replica.
+func (m *Mutation) ContentHash() uint64 {
+	h := fnv.New64a()
+	var scratch [64]byte
+	field := func(s string) {
+		h.Write(appendUint(scratch[:0], uint64(len(s))))
+		h.Write([]byte(s))
+	}
+	for i := range m.Ops {
+		op := &m.Ops[i]
+		field(op.Op)
+		field(op.In)
+		field(op.ID)
+		field(string(op.Value))
+		field(string(op.Patch))
+		if op.If != nil {
+			h.Write(appendUint(scratch[:0], uint64(*op.If)+1))
+		}
+	}
+	return h.Sum64()
+}
+
+// An OutcomeKind is one of the ways in which a mutation ends.
+type OutcomeKind string
+
+// The closed set of outcomes.
+const (
+	Applied         OutcomeKind = "applied"
+	Duplicate       OutcomeKind = "duplicate" // applied before; the commit is no longer in the log
+	Rejected        OutcomeKind = "rejected"
+	RetryAfter      OutcomeKind = "retry_after"      // not dealt with: send it again later
+	UpgradeRequired OutcomeKind = "upgrade_required" // not dealt with: the client is too old
+	Quarantined     OutcomeKind = "quarantined"      // set aside for the operator
+)
+
+// Codes of refusals that the kernel itself gives.
+const (
+	CodeStale    = "stale"     // a precondition or a read no longer holds
+	CodeNotFound = "not_found" // a patch of an entry that does not exist
+	CodeInvalid  = "invalid"   // the mutation cannot be carried out: type mismatch, bad value
+	CodeTooLarge = "too_large" // a limit; the message names it
+
+	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
+	CodeForgotten = "forgotten"
+
+	// CodeQuarantined is the code of a mutation that could not be carried out
+	// through no fault that the client could mend. Its outcome is Quarantined.
+	CodeQuarantined = "quarantined"
+)
+
+// A Refusal says why a mutation was rejected.
+type Refusal struct {
+	Code    string
+	Path    string // which operation or field, such as "ops[1].patch.votes"
+	Message string
+	Key     Key // the entry concerned, zero if none is
+}
+
+func (r *Refusal) Error() string {
+	if r.Path == "" {
+		return fmt.Sprintf("%s: %s", r.Code, r.Message)
+	}
+	return fmt.Sprintf("%s at %s: %s", r.Code, r.Path, r.Message)
+}
+
+// An Outcome is the answer to one mutation, in its JSON form.
+type Outcome struct {
+	ID      MutationID  `json:"id"`
+	Kind    OutcomeKind `json:"outcome"`
+	Seq     Seq         `json:"seq,omitzero"` // the commit that holds the outcome
+	Code    string      `json:"code,omitzero"`
+	Path    string      `json:"path,omitzero"`
+	Message string      `json:"message,omitzero"`
+	// Current is the entry that a stale mutation met, if the reader may see it.
+	Current *Current `json:"current,omitzero"`
+	// RetryMS is how long to wait before sending again, in milliseconds.
+	RetryMS int `json:"retryMs,omitzero"`
+}
+
+// Final reports whether the mutation has been dealt with and must not be sent
+// again.
+func (o Outcome) Final() bool {
+	return o.Kind == Applied || o.Kind == Duplicate || o.Kind == Rejected || o.Kind == Quarantined
+}
+
+// Current is an entry as a refusal reports it. Version 0 and no value: it does
+// not exist.
+type Current struct {
+	In      string         `json:"in"`
+	ID      string         `json:"id"`
+	Version Seq            `json:"version"`
+	Value   jsontext.Value `json:"value,omitzero"`
+}
+
+// Outcome is the outcome that c records.
+func (c *Commit) Outcome() Outcome {
+	o := Outcome{ID: c.Mutation, Kind: Applied, Seq: c.Seq}
+	if r := c.Refusal; r != nil {
+		o.Kind, o.Code, o.Path, o.Message = Rejected, r.Code, r.Path, r.Message
+		if r.Code == CodeQuarantined {
+			o.Kind = Quarantined
+		}
+	}
+	return o
+}

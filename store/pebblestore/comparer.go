@@ -1,0 +1,32 @@
+package pebblestore
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/syncline/syncline/store/internal/rows"
+)
+
+// comparer orders keys as bytes. Its own part is Split, by which one Bloom
+// filter entry stands for all versions of a key. The name is part of the stored
+// format.
+var comparer = func() *pebble.Comparer {
+	c := *pebble.DefaultComparer
+	c.Name = "syncline.rows.1"
+	c.Split = rows.Split
+	c.ImmediateSuccessor = func(dst, prefix []byte) []byte {
+		dst = append(dst, prefix...)
+		if len(prefix) > 0 && prefix[0] == rows.Data && bytes.Count(prefix, []byte{0}) == 3 {
+			dst[len(dst)-1] = 1 // nothing lies between the versions of an id and this
+			return dst
+		}
+		return append(dst, 0)
+	}
+	c.FormatKey = func(key []byte) fmt.Formatter { return formatter(key) }
+	return &c
+}()
+
+type formatter []byte
+
+func (f formatter) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "%q", []byte(f)) }

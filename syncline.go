@@ -1,0 +1,127 @@
+// Package syncline is a sync engine for local-first software: applications read
+// and write local data, at once and offline, and the engine keeps every copy
+// consistent.
+//
+// A Server is the authority of the spaces in one directory: it orders writes,
+// validates them, makes them durable and pushes what changed. Serve its Handler
+// over HTTP:
+//
+//	server, err := syncline.Open(ctx, syncline.Options{Dir: "data"})
+//	if err != nil {
+//		return err
+//	}
+//	defer server.Close(ctx)
+//	return http.ListenAndServe("127.0.0.1:4600", server.Handler())
+//
+// Package replica is the other end for Go programs, web/client for browsers and
+// Node; docs/PROTOCOL.md is what they speak.
+//
+// # What is guaranteed
+//
+// A mutation that was acknowledged is on disk. The commits of a space are in one
+// order, and every replica sees them in that order, whole. A mutation takes
+// effect once, however often it is sent. Serializable mutations are linearizable
+// within their space. docs/ARCHITECTURE.md says which test holds each promise.
+//
+// # What is not
+//
+// There are no access rules yet: whoever can reach the Handler may read and
+// write everything under any name. Handler therefore answers only requests that
+// come in on a loopback name, unless Options say otherwise.
+//
+// # Compatibility
+//
+// Before version 1.0 the Go API may change in any release. The protocol has a
+// version of its own (wire.Version). Directories written by an earlier release
+// can be opened by a later one, or are refused with a reason.
+package syncline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/store/pebblestore"
+	"github.com/syncline/syncline/transport"
+	"github.com/syncline/syncline/wire"
+)
+
+// Version is the version of this release.
+const Version = "0.1.0"
+
+// Options are what a Server is opened with. Dir must be set.
+type Options struct {
+	// Dir is the directory that holds the data; it is made if need be. Only one
+	// process may have it open.
+	Dir string
+	// Limits bound what clients may send; zero fields take their defaults.
+	Limits wire.Limits
+	// Retain is how long history is kept; 0 is 30 days, negative for ever.
+	Retain time.Duration
+	// CacheBytes is the size of the block cache; 0 is the engine's default.
+	CacheBytes int64
+	// Logger gets what an operator should know; nil discards it.
+	Logger *slog.Logger
+	// Origins are web origins that may connect besides the server's own.
+	Origins []string
+	// AnyoneMayReadAndWriteEverything lets requests in that name the server by
+	// another name than a loopback one. There are no access rules yet.
+	AnyoneMayReadAndWriteEverything bool
+}
+
+// A Server is the authority of the spaces in one directory. Its methods may be
+// called from any goroutine.
+type Server struct {
+	store     *pebblestore.Store
+	host      *host.Host
+	transport *transport.Handler
+}
+
+// Open opens or creates a directory. The error says what is wrong with it, such
+// as that another process has it open.
+func Open(ctx context.Context, opts Options) (*Server, error) {
+	if opts.Dir == "" {
+		return nil, errors.New("syncline: Options.Dir is empty: which directory holds the data?")
+	}
+	st, err := pebblestore.Open(opts.Dir, pebblestore.Options{CacheBytes: opts.CacheBytes, Logger: opts.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("syncline: open %s: %w", opts.Dir, err)
+	}
+	h := host.New(host.Options{
+		Store: st, Authority: authz.Development{}, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
+	})
+	t := transport.NewHandler(h, transport.Options{
+		Origins: opts.Origins, LoopbackOnly: !opts.AnyoneMayReadAndWriteEverything, Logger: opts.Logger,
+	})
+	return &Server{st, h, t}, nil
+}
+
+// Handler serves the protocol below /v1/.
+func (s *Server) Handler() http.Handler { return s.transport }
+
+// Host is the spaces of the server, for metrics and for code that lives beside it.
+func (s *Server) Host() *host.Host { return s.host }
+
+// Store is the server's store, for metrics and verification.
+func (s *Server) Store() *pebblestore.Store { return s.store }
+
+// Failed is closed when storage has failed. The process should then end: what is
+// acknowledged is on disk, and a fresh start recovers it. Err says what happened.
+func (s *Server) Failed() <-chan struct{} { return s.host.Failed() }
+
+// Err is why Failed was closed.
+func (s *Server) Err() error { return s.host.Err() }
+
+// Close commits what waits, tells clients to come back later and closes the
+// store. Shut the http.Server down before or after; open WebSockets end here. If
+// ctx ends first, clients learn the outcome of what was cut short when they return.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.host.Close(ctx)
+	s.transport.Close()
+	return errors.Join(err, s.store.Close())
+}
