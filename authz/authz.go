@@ -8,9 +8,14 @@ package authz
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/wire"
 )
 
 // Credentials are what a client says of itself before it is believed.
@@ -58,7 +63,13 @@ func (g guard) Read(kernel.Writer, space.Key, space.Version) bool { return g.all
 // allows everything.
 type Development struct{}
 
+// MaxUser bounds a user id, in bytes: it is kept in every commit.
+const MaxUser = 256
+
 // Identify implements Authority.
 func (Development) Identify(_ context.Context, c Credentials) (*Session, error) {
+	if len(c.User) > MaxUser || !utf8.ValidString(c.User) || strings.ContainsFunc(c.User, unicode.IsControl) {
+		return nil, &wire.Error{Code: wire.CodeUnauthorized, Message: fmt.Sprintf("a user id is UTF-8 without control characters and has at most %d bytes", MaxUser)}
+	}
 	return &Session{user: c.User, allow: true}, nil
 }

@@ -49,10 +49,9 @@ func (h *Host) runCatchUp(l *loop, m *core.Member, c *core.CatchUp, out *outbox)
 			if err != nil {
 				return err
 			}
-			if !out.ready() || c.Dropped() {
+			if !out.offerCatchUp(c, frame) {
 				return nil
 			}
-			out.offerCatchUp(c, frame)
 		}
 		if c.Dropped() {
 			return nil

@@ -40,6 +40,8 @@ type Options struct {
 	// Retain is how long history is kept; 0 is 30 days, negative for ever. Clients
 	// that were away for longer get a snapshot instead of what changed.
 	Retain time.Duration
+
+	bugs core.Bugs // planted by tests
 }
 
 // A Host is the spaces of a node. All methods may be called from any goroutine.
@@ -229,14 +231,25 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 		Writer: kernel.Writer{User: who.User(), Client: client}, Guard: who.Guard(path), Mutations: mutations,
 		Done: func(outcomes []space.Outcome, head space.Cursor, err error) { done <- result{outcomes, head, err} },
 	}
-	if err := l.post(func(s *core.Space) { s.Do(r) }); err != nil {
+	bytes := 0
+	for i := range mutations {
+		for j := range mutations[i].Ops {
+			bytes += 64 + len(mutations[i].Ops[j].Value) + len(mutations[i].Ops[j].Patch)
+		}
+	}
+	if err := l.postBytes(bytes, func(s *core.Space) { s.Do(r) }); err != nil {
 		return nil, space.Cursor{}, err
 	}
 	select {
 	case res := <-done:
 		return res.outcomes, res.head, res.err
 	case <-l.dead:
-		return nil, space.Cursor{}, &wire.Error{Code: wire.CodeInternal, RetryMS: 1000, Message: "the space broke down"}
+		select {
+		case res := <-done: // in the loop's last turn
+			return res.outcomes, res.head, res.err
+		default:
+			return nil, space.Cursor{}, &wire.Error{Code: wire.CodeInternal, RetryMS: 1000, Message: "the space broke down"}
+		}
 	case <-ctx.Done():
 		return nil, space.Cursor{}, ctx.Err()
 	}

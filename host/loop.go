@@ -18,6 +18,7 @@ type logSeq = iter.Seq2[*space.Commit, error]
 // Times and bounds of a loop.
 const (
 	maxInbox     = 16384                 // requests that wait for the loop
+	maxBytes     = 8 << 20               // their bytes
 	tellEvery    = 25 * time.Millisecond // presence is merged over this long
 	advanceEvery = 15 * time.Second      // see core.Space.Advance
 	trimEvery    = time.Minute
@@ -35,10 +36,13 @@ type loop struct {
 
 	mu      sync.Mutex
 	inbox   []func(*core.Space)
+	bytes   int // of the messages in inbox, about
 	stopped bool
 
 	space    *core.Space
-	advanced space.Cursor
+	advanced space.Cursor // head when members last were told how far the log has got
+	upkept   time.Time    // when that was
+	trimmed  time.Time    // when history was last trimmed, by the host's clock
 }
 
 func newLoop(h *Host, path space.Path) *loop {
@@ -47,21 +51,27 @@ func newLoop(h *Host, path space.Path) *loop {
 
 // post hands a request to the loop. The error is a *wire.Error: the loop has more
 // than it can take, or has ended.
-func (l *loop) post(request func(*core.Space)) error { return l.put(request, maxInbox) }
+func (l *loop) post(request func(*core.Space)) error { return l.put(request, 0, maxInbox) }
+
+// postBytes is post for a request that holds a message of some size.
+func (l *loop) postBytes(bytes int, request func(*core.Space)) error {
+	return l.put(request, bytes, maxInbox)
+}
 
 // leave posts a request that makes room and is therefore never refused.
-func (l *loop) leave(request func(*core.Space)) { _ = l.put(request, 1<<30) }
+func (l *loop) leave(request func(*core.Space)) { _ = l.put(request, 0, 1<<30) }
 
-func (l *loop) put(request func(*core.Space), limit int) error {
+func (l *loop) put(request func(*core.Space), bytes, limit int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
 		return &wire.Error{Code: wire.CodeShuttingDown, Space: string(l.path), RetryMS: 1000, Message: "the space is being closed"}
 	}
-	if len(l.inbox) >= limit {
+	if len(l.inbox) >= limit || bytes > 0 && l.bytes > 0 && l.bytes+bytes > maxBytes {
 		return &wire.Error{Code: wire.CodeOverloaded, Space: string(l.path), RetryMS: 1000, Message: "too many requests wait for this space"}
 	}
 	l.inbox = append(l.inbox, request)
+	l.bytes += bytes
 	if len(l.inbox) == 1 {
 		l.nudge()
 	}
@@ -86,7 +96,7 @@ func (l *loop) stop() {
 func (l *loop) take() (requests []func(*core.Space), stopped bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	requests, l.inbox = l.inbox, nil
+	requests, l.inbox, l.bytes = l.inbox, nil, 0
 	return requests, l.stopped
 }
 
@@ -113,16 +123,15 @@ func (l *loop) serve() (err error) {
 		}
 	}()
 	l.space, err = core.Load(l.host.ctx, core.Config{
-		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l),
+		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
 	})
 	if err != nil {
 		return err
 	}
-	l.advanced = l.space.Head()
+	l.advanced, l.upkept = l.space.Head(), time.Now()
 	var (
 		alarm   = time.NewTimer(l.host.opts.IdleAfter)
 		told    time.Time
-		trimmed = l.host.opts.Now()
 		idle    time.Time
 		stopped bool
 		inbox   []func(*core.Space)
@@ -134,7 +143,9 @@ func (l *loop) serve() (err error) {
 			request(l.space)
 		}
 		if err := l.commit(); err != nil {
-			l.host.fail(err)
+			if l.host.ctx.Err() == nil { // Close has not run out of time
+				l.host.fail(err)
+			}
 			return err
 		}
 		now := time.Now()
@@ -145,6 +156,7 @@ func (l *loop) serve() (err error) {
 		if stopped {
 			return nil
 		}
+		l.upkeep(now)
 
 		wait := advanceEvery
 		switch {
@@ -170,16 +182,21 @@ func (l *loop) serve() (err error) {
 		select {
 		case <-l.wake:
 		case <-alarm.C:
-			if !l.space.Untold() && l.space.Head() != l.advanced {
-				l.space.Advance()
-				l.advanced = l.space.Head()
-			}
-			if now := l.host.opts.Now(); now.Sub(trimmed) >= trimEvery {
-				trimmed = now
-				if err := l.trim(now); err != nil {
-					l.host.opts.Logger.Error("history could not be trimmed", "space", l.path, "error", err)
-				}
-			}
+		}
+	}
+}
+
+// upkeep does what is to be done now and then, however busy the space is.
+func (l *loop) upkeep(now time.Time) {
+	if now.Sub(l.upkept) >= advanceEvery && l.space.Head() != l.advanced {
+		l.space.Advance()
+		l.advanced, l.upkept = l.space.Head(), now
+	}
+	// First when the space has been loaded: some never stay for longer.
+	if now := l.host.opts.Now(); now.Sub(l.trimmed) >= trimEvery {
+		l.trimmed = now
+		if err := l.trim(now); err != nil {
+			l.host.opts.Logger.Error("history could not be trimmed", "space", l.path, "error", err)
 		}
 	}
 }

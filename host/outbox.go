@@ -49,14 +49,31 @@ func (o *outbox) Offer(frame []byte) bool {
 	return true
 }
 
-// offerCatchUp queues a catch-up's frame unless the catch-up has been dropped.
-func (o *outbox) offerCatchUp(c *core.CatchUp, frame []byte) {
-	o.mu.Lock()
-	if c.Dropped() {
+// offerCatchUp queues a catch-up's frame once there is room, and says whether it
+// did: not if the catch-up has been dropped or the session has ended. However
+// many catch-ups a session has under way, they overfill it by one frame.
+func (o *outbox) offerCatchUp(c *core.CatchUp, frame []byte) bool {
+	for {
+		o.mu.Lock()
+		if c.Dropped() || o.ended {
+			o.mu.Unlock()
+			return false
+		}
+		if o.bytes <= o.limit/2 {
+			o.add(frame)
+			return true
+		}
+		room := o.waitLocked()
 		o.mu.Unlock()
-		return
+		<-room
 	}
-	o.add(frame)
+}
+
+// over reports whether the session has ended.
+func (o *outbox) over() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ended
 }
 
 // add queues a frame and unlocks.
@@ -141,8 +158,13 @@ func (o *outbox) wait() (room <-chan struct{}, open bool) {
 	if o.bytes <= o.limit/2 {
 		return nil, true
 	}
+	return o.waitLocked(), true
+}
+
+// waitLocked is the channel of wait where there is no room.
+func (o *outbox) waitLocked() <-chan struct{} {
 	if o.room == nil {
 		o.room = make(chan struct{})
 	}
-	return o.room, true
+	return o.room
 }

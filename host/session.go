@@ -38,8 +38,9 @@ type Session struct {
 
 // A place is a session's hold on a space.
 type place struct {
-	loop   *loop
-	member *core.Member
+	loop    *loop
+	member  *core.Member
+	opening int // opens that the loop has not answered yet; guarded by Session.mu
 }
 
 // maxStrikes is how many malformed messages in a row end a session.
@@ -98,6 +99,9 @@ func (s *Session) end(reason *wire.Error) {
 // Receive acts on one message. What is wrong with it is answered in the session;
 // a session that must end is ended there too.
 func (s *Session) Receive(ctx context.Context, data []byte) {
+	if s.out.over() {
+		return // the client has been told that the session has ended
+	}
 	s.host.stats.Received.Add(1)
 	m, err := wire.DecodeClient(data, s.host.opts.Limits)
 	if err != nil {
@@ -110,7 +114,7 @@ func (s *Session) Receive(ctx context.Context, data []byte) {
 		s.greet(ctx, hello)
 		return
 	}
-	if err := s.act(m); err != nil {
+	if err := s.act(m, len(data)); err != nil {
 		s.refuse(err, false)
 	}
 }
@@ -150,10 +154,10 @@ func (s *Session) greet(ctx context.Context, hello *wire.Hello) {
 	}))
 }
 
-func (s *Session) act(m wire.ClientMessage) error {
+func (s *Session) act(m wire.ClientMessage, bytes int) error {
 	switch m := m.(type) {
 	case *wire.Push:
-		return s.push(m)
+		return s.push(m, bytes)
 	case *wire.Open:
 		return s.open(m)
 	case *wire.Close:
@@ -183,32 +187,58 @@ func (s *Session) open(m *wire.Open) error {
 	if !s.who.Open(path) {
 		return forbidden(path)
 	}
-	p, err := s.hold(path)
+	p, fresh, err := s.hold(path)
 	if err != nil {
 		return err
 	}
-	return p.loop.post(func(sp *core.Space) {
-		if err := sp.Open(s.host.ctx, p.member, m); err != nil {
+	err = p.loop.post(func(sp *core.Space) {
+		err := sp.Open(s.host.ctx, p.member, m)
+		s.opened(path, p, sp.Has(p.member))
+		if err != nil {
 			s.failed(path, err)
 		}
 	})
+	if err != nil {
+		s.opened(path, p, !fresh)
+	}
+	return err
 }
 
-// hold returns the session's place in a space, a new one if it has none.
-func (s *Session) hold(path space.Path) (*place, error) {
-	if p := s.find(path); p != nil {
-		return p, nil
+// opened notes that an open has been answered. A session that has not got into
+// the space gives its place up.
+func (s *Session) opened(path space.Path, p *place, member bool) {
+	s.mu.Lock()
+	p.opening--
+	leave := !member && p.opening == 0 && s.spaces[path] == p
+	if leave {
+		delete(s.spaces, path)
 	}
+	s.mu.Unlock()
+	if leave {
+		s.host.release(p.loop)
+	}
+}
+
+// hold returns the session's place in a space, a new one if it has none, for an
+// open that is on its way (see opened).
+func (s *Session) hold(path space.Path) (p *place, fresh bool, err error) {
+	s.mu.Lock()
+	if p := s.spaces[path]; p != nil {
+		p.opening++
+		s.mu.Unlock()
+		return p, false, nil
+	}
+	s.mu.Unlock()
 	l, err := s.host.acquire(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	p := &place{l, &core.Member{Sink: &s.out, User: s.who.User(), Name: s.name, Guard: s.who.Guard(path)}}
+	p = &place{l, &core.Member{Sink: &s.out, User: s.who.User(), Name: s.name, Guard: s.who.Guard(path)}, 1}
 	if err := s.note(path, p); err != nil {
 		s.host.release(l)
-		return nil, err
+		return nil, false, err
 	}
-	return p, nil
+	return p, true, nil
 }
 
 func (s *Session) note(path space.Path, p *place) error {
@@ -269,7 +299,7 @@ func (s *Session) leave(m *wire.Close) error {
 	return nil
 }
 
-func (s *Session) push(m *wire.Push) error {
+func (s *Session) push(m *wire.Push, bytes int) error {
 	p, err := s.place(m.Space)
 	if err != nil {
 		return err
@@ -282,7 +312,7 @@ func (s *Session) push(m *wire.Push) error {
 		s.out.Send(wire.AppendAck(nil, p.loop.path, ack))
 		return nil
 	}
-	return p.loop.post(func(sp *core.Space) {
+	return p.loop.postBytes(bytes, func(sp *core.Space) {
 		if err := sp.Push(p.member, m.Mutations); err != nil {
 			s.failed(p.loop.path, err)
 		}
@@ -297,7 +327,11 @@ func (s *Session) presence(m *wire.Presence) error {
 	if err := s.light(m.Space, len(m.State)); err != nil {
 		return err
 	}
-	return p.loop.post(func(sp *core.Space) { sp.SetPresence(p.member, m.State) })
+	return p.loop.postBytes(len(m.State), func(sp *core.Space) {
+		if err := sp.SetPresence(p.member, m.State); err != nil {
+			s.failed(p.loop.path, err)
+		}
+	})
 }
 
 // maxTopic bounds the topic of a cast, in bytes.
@@ -314,7 +348,11 @@ func (s *Session) cast(m *wire.Cast) error {
 	if err := s.light(m.Space, len(m.Data)); err != nil {
 		return err
 	}
-	return p.loop.post(func(sp *core.Space) { sp.Cast(p.member, m) })
+	return p.loop.postBytes(len(m.Data), func(sp *core.Space) {
+		if err := sp.Cast(p.member, m); err != nil {
+			s.failed(p.loop.path, err)
+		}
+	})
 }
 
 // light checks what never touches the disk against its limits.
@@ -347,14 +385,13 @@ func (s *Session) check(m *wire.Check) error {
 	}
 	err = p.loop.post(func(sp *core.Space) {
 		view, at := p.member.View(), sp.Head()
-		if view == nil {
+		if view == nil || !sp.Has(p.member) {
 			<-s.checking
-			s.failed(p.loop.path, &wire.Error{Code: wire.CodeNotOpen, Message: "the space was opened without a view"})
+			s.failed(p.loop.path, &wire.Error{Code: wire.CodeNotOpen, Message: "this session has not opened the space with a view"})
 			return
 		}
 		s.host.work(func() {
-			defer func() { <-s.checking }()
-			sum, err := s.host.sum(p.loop.path, view, at)
+			sum, err := s.sum(p.loop.path, view, at)
 			if err != nil {
 				s.failed(p.loop.path, err)
 				return
@@ -366,6 +403,12 @@ func (s *Session) check(m *wire.Check) error {
 		<-s.checking
 	}
 	return err
+}
+
+// sum is the host's, and makes room for the next check before this one is answered.
+func (s *Session) sum(path space.Path, view *kernel.View, at space.Cursor) (wire.Sum, error) {
+	defer func() { <-s.checking }()
+	return s.host.sum(path, view, at)
 }
 
 func (h *Host) sum(path space.Path, view *kernel.View, at space.Cursor) (wire.Sum, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
@@ -229,5 +230,16 @@ func refusal(err error, op int, field string, key space.Key) error {
 	if bad.Path != "" {
 		path += "." + bad.Path
 	}
-	return &space.Refusal{Code: code, Path: path, Message: bad.Code + ": " + bad.Message, Key: key}
+	return &space.Refusal{Code: code, Path: clip(path), Message: clip(bad.Code + ": " + bad.Message), Key: key}
+}
+
+// maxText bounds what a refusal says, in bytes: it is kept in the log, and a path
+// in a record may be as long as the record.
+const maxText = 300
+
+func clip(text string) string {
+	if len(text) > maxText {
+		text = text[:maxText] + "…"
+	}
+	return strings.ToValidUTF8(text, "\ufffd")
 }

@@ -22,6 +22,8 @@ type Plan struct {
 	state   map[space.Key]space.Version // what the plan's commits made so far
 	clients map[space.ClientID]space.ClientState
 
+	recalled map[space.Seq]*space.Commit // read from the log, nil if trimmed
+
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -114,7 +116,7 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.Change, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: fmt.Sprintf("the mutation made the server panic: %.200v", r)}
+			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: clip("the mutation made the server panic: " + fmt.Sprint(r))}
 		}
 	}()
 	return p.execute(w, m, seq)
@@ -163,6 +165,9 @@ func (p *Plan) Recall(w Writer, id space.MutationID, content *uint64) (space.Out
 	}
 	forgotten := remembered(known, id)
 	seq := known.Seq
+	if known.Last >= space.RecentMutations && id <= known.Last-space.RecentMutations {
+		return forgotten, nil
+	}
 	for range space.RecentMutations {
 		if seq == 0 {
 			return forgotten, nil
@@ -214,16 +219,25 @@ func (p *Plan) Outcomes(w Writer, acked space.MutationID, limit int) ([]space.Ou
 	return outcomes, nil
 }
 
-// commit returns the commit seq, nil if it has been trimmed.
+// commit returns the commit seq, nil if it has been trimmed. Each is read once: a
+// client that sends a thousand mutations again has the same thousand looked up
+// for every one of them.
 func (p *Plan) commit(seq space.Seq) (*space.Commit, error) {
 	if seq > p.base.Seq {
 		return p.commits[seq-p.base.Seq-1], nil
 	}
+	if c, ok := p.recalled[seq]; ok {
+		return c, nil
+	}
 	for c, err := range p.reader.Log(seq - 1) {
-		if errors.Is(err, ErrTrimmed) {
-			return nil, nil
+		if err != nil && !errors.Is(err, ErrTrimmed) {
+			return nil, err
 		}
-		return c, err
+		if p.recalled == nil {
+			p.recalled = map[space.Seq]*space.Commit{}
+		}
+		p.recalled[seq] = c
+		return c, nil
 	}
 	return nil, nil
 }

@@ -22,7 +22,7 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		return &space.Refusal{Code: space.CodeStale, Path: path, Message: fmt.Sprintf(format, args...), Key: key}
 	}
 	invalid := func(path string, err error) error {
-		return &space.Refusal{Code: space.CodeInvalid, Path: path, Message: err.Error()}
+		return &space.Refusal{Code: space.CodeInvalid, Path: path, Message: clip(err.Error())}
 	}
 	if r.At > p.head.Seq {
 		return &space.Refusal{Code: space.CodeInvalid, Path: "reads.at", Message: fmt.Sprintf("commit %d does not exist yet", r.At)}
@@ -92,6 +92,9 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 			return err
 		}
 		action, err := view.Step(NewDelta(key, now, func() (space.Version, error) { return p.versionAt(key, r.At) }))
+		if errors.Is(err, ErrTrimmed) { // meanwhile, by another node
+			return stale("reads.at", space.Key{}, "the history since commit %d is no longer kept", r.At)
+		}
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ type Op struct {
 	Patch jsontext.Value `json:"patch,omitzero"`
 	// If, when present, is the version that the entry must have: the seq of the
 	// commit that last changed it, 0 for an entry that must not exist.
-	If *Seq `json:"if,omitzero"`
+	If *Seq `json:"if,omitempty"`
 }
 
 // Key is the key that o changes, unvalidated.

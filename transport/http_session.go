@@ -33,6 +33,7 @@ type requestSession struct {
 
 	mu     sync.Mutex
 	active int // requests under way
+	gone   bool
 	expiry *time.Timer
 }
 
@@ -56,6 +57,9 @@ func (g *registry) remove(s *requestSession) {
 	g.mu.Lock()
 	delete(g.sessions, s.ID())
 	g.mu.Unlock()
+	s.mu.Lock()
+	s.gone = true
+	s.mu.Unlock()
 	s.Close()
 }
 
@@ -70,7 +74,7 @@ func (g *registry) begin(s *requestSession) (end func()) {
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.active--; s.active == 0 {
+		if s.active--; s.active == 0 && !s.gone {
 			s.expiry = time.AfterFunc(linger, func() {
 				s.mu.Lock()
 				idle := s.active == 0
@@ -119,20 +123,41 @@ func (t *Handler) enter(w http.ResponseWriter, r *http.Request, create bool) (s 
 	return s, t.sessions.begin(s)
 }
 
-// receive hands the messages of a request's body to the session.
-func (t *Handler) receive(ctx context.Context, s *requestSession, body io.Reader) error {
+// A bodyReader notes why a body ended before its end.
+type bodyReader struct {
+	io.Reader
+	failed error
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		b.failed = err
+	}
+	return n, err
+}
+
+// receive hands the messages of a request's body to the session. Where it fails,
+// some may have been: the client begins another session and sends them again.
+func (t *Handler) receive(ctx context.Context, s *requestSession, body io.ReadCloser) error {
 	s.receiving.Lock()
 	defer s.receiving.Unlock()
-	lines := bufio.NewScanner(io.LimitReader(body, wire.MaxCarried+1))
+	whole := &bodyReader{Reader: http.MaxBytesReader(nil, body, wire.MaxCarried)}
+	lines := bufio.NewScanner(whole)
 	lines.Buffer(make([]byte, 0, 4<<10), t.host.Limits().Message+64)
-	total := 0
 	for lines.Scan() {
-		if total += len(lines.Bytes()) + 1; total > wire.MaxCarried+1 {
-			return &wire.Error{Code: wire.CodeMessageTooLarge, Limit: "message", Message: "the request carries more than " + strconv.Itoa(wire.MaxCarried) + " bytes"}
+		if whole.failed != nil {
+			break // the line may be a part of one
 		}
 		if len(lines.Bytes()) > 0 {
 			s.Receive(ctx, lines.Bytes())
 		}
+	}
+	if tooLarge := new(http.MaxBytesError); errors.As(whole.failed, &tooLarge) {
+		return &wire.Error{Code: wire.CodeMessageTooLarge, Limit: "message", Message: "the request carries more than " + strconv.Itoa(wire.MaxCarried) + " bytes"}
+	}
+	if whole.failed != nil {
+		return &wire.Error{Code: wire.CodeMalformed, Message: "the request's body was cut off"}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return &wire.Error{Code: wire.CodeMessageTooLarge, Limit: "message", Message: "a message is longer than the limit of " + strconv.Itoa(t.host.Limits().Message) + " bytes"}

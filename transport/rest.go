@@ -89,7 +89,7 @@ func (r *restRequest) serve() error {
 }
 
 func (r *restRequest) only(method string, serve func() error) error {
-	if r.Method != method {
+	if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
 		r.w.Header().Set("Allow", method)
 		writeError(r.w, http.StatusMethodNotAllowed, "method_not_allowed", r.URL.Path+" takes "+method)
 		return nil
@@ -219,6 +219,9 @@ func (r *restRequest) viewParam() (space.View, error) {
 	}
 	if err := json.Unmarshal([]byte(text), &view, json.RejectUnknownMembers(true)); err != nil {
 		return nil, &wire.Error{Code: wire.CodeBadView, Message: err.Error()}
+	}
+	if len(view) == 0 {
+		return nil, &wire.Error{Code: wire.CodeBadView, Message: "the view has no parts"}
 	}
 	return view, nil
 }

@@ -54,7 +54,9 @@ func (r *restRequest) list() error {
 			if len(values) > 1 {
 				return &wire.Error{Code: wire.CodeMalformed, Message: "the parameter " + name + " is given twice"}
 			}
-			parts[name] = jsontext.Value(values[0])
+			if parts[name] = jsontext.Value(values[0]); !parts[name].IsValid() {
+				return &wire.Error{Code: wire.CodeBadView, Message: "the parameter " + name + " is not JSON"}
+			}
 		default:
 			return &wire.Error{Code: wire.CodeMalformed, Message: "there is no parameter " + strconv.Quote(name)}
 		}

@@ -71,6 +71,7 @@ type socket struct {
 	conn    *gws.Conn
 	session *host.Session
 	heard   time.Time // when the read deadline was last set
+	until   time.Time // the write deadline that drain has set
 }
 
 // OnOpen implements gws.Event.
@@ -81,8 +82,10 @@ func (u *upgrader) OnClose(c *gws.Conn, _ error) { of(c).session.Close() }
 
 // OnPing implements gws.Event.
 func (u *upgrader) OnPing(c *gws.Conn, payload []byte) {
-	of(c).listen(time.Now())
-	_ = c.WritePong(payload) // a failed write ends the connection by itself
+	now := time.Now()
+	of(c).listen(now)
+	_ = c.SetWriteDeadline(now.Add(writeTimeout)) // that of an idle connection has passed
+	_ = c.WritePong(payload)                      // a failed write ends the connection by itself
 }
 
 // OnPong implements gws.Event.
@@ -128,11 +131,16 @@ func (s *socket) drain(session *host.Session) {
 		frames, open := session.Take(writeBytes)
 		if len(frames) == 0 {
 			if !open {
+				_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 				_ = s.conn.WriteClose(1000, nil)
 			}
 			return
 		}
-		_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		// Not for each write: setting a deadline costs a tenth of one.
+		if now := time.Now(); s.until.Sub(now) < writeTimeout*2/3 {
+			s.until = now.Add(writeTimeout)
+			_ = s.conn.SetWriteDeadline(s.until)
+		}
 		var err error
 		if len(frames) == 1 {
 			err = s.conn.WriteMessage(gws.OpcodeText, frames[0])

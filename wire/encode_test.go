@@ -13,7 +13,9 @@ import (
 // weird are ids that an encoder written by hand could get wrong.
 var weird = []string{`"`, `\`, `\"`, "a/b", "<script>&", "\u2028\u2029", "ünï 🎉", "\u0080", "\ufffd", "null", "]}", " "}
 
-func cursor(n space.Seq) space.Cursor { return space.Cursor{Seq: n, Digest: space.Digest{byte(n), 0xff}} }
+func cursor(n space.Seq) space.Cursor {
+	return space.Cursor{Seq: n, Digest: space.Digest{byte(n), 0xff}}
+}
 
 // TestDiffWriter writes by hand what Encode writes by reflection.
 func TestDiffWriter(t *testing.T) {
@@ -30,7 +32,7 @@ func TestDiffWriter(t *testing.T) {
 		w := wire.NewDiffWriter("team/alpha", "9f86", want.From, want.To, shape.reset)
 		var sum wire.Sum
 		for i := range shape.puts {
-			row := wire.Row{Key: space.Key{Collection: "cards", ID: weird[i]}, Version: space.Seq(i + 1), Value: jsontext.Value(`{"a":"\u2028"}`)}
+			row := wire.Row{Key: space.Key{Collection: "cards", ID: weird[i]}, Version: space.Seq(i + 1), Value: jsontext.Value("{\"a\":\"\u2028\"}")}
 			want.Put = append(want.Put, row)
 			w.Put(row.Key, row.Version, row.Value)
 			sum.Add(row.Key, row.Version)
@@ -93,5 +95,23 @@ func TestEncodeNeverPanics(t *testing.T) {
 	}
 	if _, err := wire.DecodeServer(wire.AppendAck(nil, "a", []space.Outcome{{Kind: space.Rejected, Message: "\xff"}})); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEncodeKeepsZero where zero says something that nothing does not.
+func TestEncodeKeepsZero(t *testing.T) {
+	zero := space.Seq(0)
+	m, err := wire.DecodeClient(wire.Encode(&wire.Push{Space: "a", Mutations: []space.Mutation{{Ops: []space.Op{{Op: "delete", In: "c", ID: "x", If: &zero}}}}}), wire.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.(*wire.Push).Mutations[0].Ops[0].If; got == nil || *got != 0 {
+		t.Errorf("if: 0 is read as %v", got)
+	}
+	count := 0
+	for _, want := range []wire.ServerMessage{&wire.Opened{T: "opened", Space: "a", Fork: &zero}, &wire.Diff{T: "diff", Space: "a", Count: &count}} {
+		if got, err := wire.DecodeServer(wire.Encode(want)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is read as %s, %v", wire.Encode(want), wire.Encode(got), err)
+		}
 	}
 }

@@ -45,7 +45,7 @@ type Opened struct {
 	Outcomes []space.Outcome  `json:"outcomes,omitzero"`
 	Resume   string           `json:"resume,omitzero"`
 	Reason   string           `json:"reason,omitzero"`
-	Fork     *space.Seq       `json:"fork,omitzero"`
+	Fork     *space.Seq       `json:"fork,omitempty"`
 	Self     string           `json:"self,omitzero"` // this session's public name in Present and CastFrom
 }
 

@@ -45,6 +45,9 @@ const (
 // Push queues a member's mutations. Those that there is no room for are answered
 // retry_after. The error is a *wire.Error.
 func (s *Space) Push(m *Member, mutations []space.Mutation) error {
+	if err := s.notOpen(m); err != nil {
+		return err
+	}
 	if m.client.IsZero() {
 		return &wire.Error{Code: wire.CodeNoClient, Message: "the space was opened without a client id, or another session has taken it over"}
 	}
@@ -140,7 +143,7 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		if q.member == nil {
 			from = q.request
 		}
-		if stopped[from] {
+		if stopped[from] || q.request != nil && q.request.err != nil {
 			continue
 		}
 		outcome, err := t.plan.Submit(q.writer, q.guard, q.mutation)
@@ -191,6 +194,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 	if !s.cfg.Bugs.EarlyAck {
 		s.acks(t)
 	}
+	s.tell()
 	if t.Empty() {
 		return nil
 	}
@@ -202,7 +206,8 @@ func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
 	var conflict *store.ConflictError
 	if errors.As(appended, &conflict) {
 		// Somebody else has committed, or this very batch is in already: plan again on
-		// the real head. Mutation ids see to it that nothing happens twice.
+		// the real head. Mutation ids see to it that nothing happens twice. Catch-ups
+		// wait for the outcomes of the turn that follows.
 		if err := s.reload(ctx); err != nil {
 			return err
 		}
@@ -231,8 +236,8 @@ func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
 
 // lagAll makes every live member catch up from where it is.
 func (s *Space) lagAll() {
-	for _, lv := range s.views {
-		for m := range lv.members {
+	for lv := range s.views.all {
+		for m := range lv.members.all {
 			s.lag(m)
 		}
 	}
@@ -242,7 +247,7 @@ func (s *Space) lagAll() {
 // frame that it took.
 func (s *Space) lag(m *Member) {
 	s.leaveView(m)
-	m.setCatchUp(&CatchUp{cfg: &s.cfg, view: m.view, from: m.cursor})
+	m.setCatchUp(&CatchUp{cfg: &s.cfg, told: &s.told, view: m.view, from: m.cursor})
 	s.cfg.Lagging(m)
 }
 
@@ -270,8 +275,10 @@ func (s *Space) acks(t *Turn) {
 			s.ack(m, outcomes)
 		}
 	}
+	refused := map[*Member]bool{} // whatever follows the first one is refused for its sake
 	for i := range t.taken {
-		if m := t.taken[i].member; m != nil && t.refused[i] != nil && !m.gone {
+		if m := t.taken[i].member; m != nil && t.refused[i] != nil && !m.gone && !refused[m] {
+			refused[m] = true
 			e := *t.refused[i]
 			e.Space = string(s.cfg.Path)
 			m.Sink.Send(wire.Encode(&e))
@@ -303,37 +310,37 @@ func (s *Space) answer(r *Request, o space.Outcome, refused *wire.Error, head sp
 // them, encoded once for each view. Of the others only the authors are told how
 // far they have got, so that their queues can empty.
 func (s *Space) fanOut(t *Turn) error {
-	if len(s.views) == 0 {
+	if s.views.len() == 0 {
 		return nil
 	}
-	authors := map[*Member]struct{}{}
+	var authors set[*Member]
 	for i := range t.taken {
 		if m := t.taken[i].member; m != nil && m.live {
-			authors[m] = struct{}{}
+			authors.add(m)
 		}
 	}
 	deltas := t.plan.Deltas()
-	for _, lv := range s.views {
+	for lv := range s.views.all {
 		frames, err := s.encode(lv, deltas)
 		if err != nil {
 			return err
 		}
-		to := lv.members
+		to := &lv.members
 		if frames == nil {
-			to = map[*Member]struct{}{}
-			for m := range authors {
+			to = &set[*Member]{}
+			for m := range authors.all {
 				if m.view == lv.view {
-					to[m] = struct{}{}
+					to.add(m)
 				}
 			}
-			if len(to) == 0 {
+			if to.len() == 0 {
 				continue
 			}
 			frames = [][]byte{wire.NewDiffWriter(s.cfg.Path, lv.view.ID(), lv.sent, s.head, false).Finish(false)}
 		} else {
 			lv.sent = s.head
 		}
-		for m := range to {
+		for m := range to.all {
 			s.deliver(m, frames)
 		}
 	}
@@ -381,13 +388,13 @@ func (s *Space) deliver(m *Member, frames [][]byte) {
 // Advance tells live members of views that nothing has happened in how far the
 // log has got, so that they need not walk it later. Call it now and then.
 func (s *Space) Advance() {
-	for _, lv := range s.views {
+	for lv := range s.views.all {
 		if lv.sent == s.head {
 			continue
 		}
 		frame := wire.NewDiffWriter(s.cfg.Path, lv.view.ID(), lv.sent, s.head, false).Finish(false)
 		lv.sent = s.head
-		for m := range lv.members {
+		for m := range lv.members.all {
 			if m.cursor != s.head {
 				s.deliver(m, [][]byte{frame})
 			}

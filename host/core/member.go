@@ -48,6 +48,7 @@ func (m *Member) CatchUp() *CatchUp { return m.catch }
 // goroutine, which may be another than the Space's: what it reads is history.
 type CatchUp struct {
 	cfg   *Config
+	told  *atomic.Pointer[space.Cursor] // how far it may go
 	view  *kernel.View
 	was   *kernel.View // with scan: the view that the replica's cursor was made with
 	from  space.Cursor
@@ -76,6 +77,7 @@ const (
 func (c *CatchUp) Frames(ctx context.Context) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for {
+			told := *c.told.Load()
 			head, err := c.cfg.Store.Head(ctx, c.cfg.Path)
 			if err != nil {
 				yield(nil, err)
@@ -84,15 +86,15 @@ func (c *CatchUp) Frames(ctx context.Context) iter.Seq2[[]byte, error] {
 			if c.from.Seq < head.Horizon.Seq && !c.reset {
 				c.scan, c.reset, c.was = true, true, nil
 			}
-			if !c.scan && c.from == head.Cursor {
+			if !c.scan && c.from == told || c.from.Seq > told.Seq {
 				return
 			}
 			if c.scan {
-				err = c.scanTo(ctx, head.Cursor, yield)
+				err = c.scanTo(ctx, told, yield)
 			} else {
-				err = c.window(ctx, yield)
+				err = c.window(ctx, told, yield)
 			}
-			if errors.Is(err, space.ErrTrimmed) {
+			if errors.Is(err, space.ErrTrimmed) && !(c.reset && told == *c.told.Load()) {
 				// The views are opened before anything is sent, so no diff is cut short.
 				c.scan, c.reset, c.was = true, true, nil
 				continue
@@ -109,9 +111,9 @@ func (c *CatchUp) Frames(ctx context.Context) iter.Seq2[[]byte, error] {
 
 var errStopped = errors.New("the receiver has stopped")
 
-// window sends one stretch of the log as a diff.
-func (c *CatchUp) window(ctx context.Context, yield func([]byte, error) bool) error {
-	w, err := kernel.ReadWindow(c.cfg.Store.Log(ctx, c.cfg.Path, c.from.Seq), c.from, windowCommits, windowKeys)
+// window sends one stretch of the log as a diff, up to told at most.
+func (c *CatchUp) window(ctx context.Context, told space.Cursor, yield func([]byte, error) bool) error {
+	w, err := kernel.ReadWindow(upTo(told, c.cfg.Store.Log(ctx, c.cfg.Path, c.from.Seq)), c.from, windowCommits, windowKeys)
 	if err != nil {
 		return err
 	}
@@ -144,6 +146,17 @@ func (c *CatchUp) window(ctx context.Context, yield func([]byte, error) bool) er
 		}
 	}
 	return out.end()
+}
+
+// upTo cuts a log off after a commit.
+func upTo(last space.Cursor, log logSeq) logSeq {
+	return func(yield func(*space.Commit, error) bool) {
+		for c, err := range log {
+			if err == nil && c.Seq > last.Seq || !yield(c, err) || err == nil && c.Seq == last.Seq {
+				return
+			}
+		}
+	}
 }
 
 // scanTo sends the difference of two whole views, or one whole view.
@@ -242,7 +255,7 @@ func (p *parts) end() error {
 // readers that are no members.
 func (c *CatchUp) Whole(ctx context.Context, at space.Cursor) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		whole := &CatchUp{cfg: c.cfg, view: c.view, scan: true, reset: true}
+		whole := &CatchUp{cfg: c.cfg, told: c.told, view: c.view, scan: true, reset: true}
 		if err := whole.scanTo(ctx, at, yield); err != nil && err != errStopped {
 			yield(nil, err)
 		}

@@ -10,7 +10,7 @@ import (
 // the store.
 type presence struct {
 	states map[*Member]jsontext.Value
-	dirty  map[*Member]struct{} // changed, or gone, since the last Tell
+	dirty  set[*Member] // changed, or gone, since the last Tell
 }
 
 func (p *presence) join(s *Space, m *Member, wants bool) {
@@ -22,8 +22,8 @@ func (p *presence) join(s *Space, m *Member, wants bool) {
 
 func (p *presence) all(s *Space, except *Member) *wire.Present {
 	msg := &wire.Present{Space: string(s.cfg.Path), Reset: true, Peers: []wire.Peer{}}
-	for m, state := range p.states {
-		if m != except {
+	for m := range s.members.all {
+		if state, ok := p.states[m]; ok && m != except {
 			msg.Peers = append(msg.Peers, wire.Peer{Session: m.Name, User: m.User, State: state})
 		}
 	}
@@ -34,24 +34,20 @@ func (p *presence) leave(_ *Space, m *Member) {
 	m.present = false
 	if _, ok := p.states[m]; ok {
 		delete(p.states, m)
-		p.mark(m)
+		p.dirty.add(m)
 	}
-}
-
-func (p *presence) mark(m *Member) {
-	if p.dirty == nil {
-		p.dirty = map[*Member]struct{}{}
-	}
-	p.dirty[m] = struct{}{}
 }
 
 // SetPresence notes what a member says of itself; Tell passes it on. A nil or
 // null state is that of somebody who is not there.
-func (s *Space) SetPresence(m *Member, state jsontext.Value) {
+func (s *Space) SetPresence(m *Member, state jsontext.Value) error {
+	if err := s.notOpen(m); err != nil {
+		return err
+	}
 	p := &s.presence
 	if len(state) == 0 || state.Kind() == 'n' {
 		if _, ok := p.states[m]; !ok {
-			return
+			return nil
 		}
 		delete(p.states, m)
 	} else {
@@ -60,30 +56,31 @@ func (s *Space) SetPresence(m *Member, state jsontext.Value) {
 		}
 		p.states[m] = state
 	}
-	p.mark(m)
+	p.dirty.add(m)
+	return nil
 }
 
 // Untold reports whether Tell has anything to pass on.
-func (s *Space) Untold() bool { return len(s.presence.dirty) > 0 }
+func (s *Space) Untold() bool { return s.presence.dirty.len() > 0 }
 
 // Tell passes on the changes of presence since it was last called, merged. A
 // member whose sink is full misses it and is sent the whole later.
 func (s *Space) Tell() {
 	p := &s.presence
-	if len(p.dirty) == 0 {
+	if p.dirty.len() == 0 {
 		return
 	}
 	msg := &wire.Present{Space: string(s.cfg.Path), Peers: []wire.Peer{}}
-	for m := range p.dirty {
+	for m := range p.dirty.all {
 		state := p.states[m]
 		if state == nil {
 			state = jsontext.Value("null")
 		}
 		msg.Peers = append(msg.Peers, wire.Peer{Session: m.Name, User: m.User, State: state})
 	}
-	clear(p.dirty)
+	p.dirty.clear()
 	var frame []byte
-	for m := range s.members {
+	for m := range s.members.all {
 		if !m.present {
 			continue
 		}
@@ -100,11 +97,15 @@ func (s *Space) Tell() {
 
 // Cast sends a message of a member's to the others; those whose sink is full
 // miss it.
-func (s *Space) Cast(from *Member, c *wire.Cast) {
+func (s *Space) Cast(from *Member, c *wire.Cast) error {
+	if err := s.notOpen(from); err != nil {
+		return err
+	}
 	frame := wire.Encode(&wire.CastFrom{Space: string(s.cfg.Path), Session: from.Name, User: from.User, Topic: c.Topic, Data: c.Data})
-	for m := range s.members {
+	for m := range s.members.all {
 		if m.present && m != from {
 			m.Sink.Offer(frame)
 		}
 	}
+	return nil
 }

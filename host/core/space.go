@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/syncline/syncline/kernel"
@@ -19,8 +20,10 @@ type Space struct {
 	cfg      Config
 	head     space.Cursor
 	horizon  space.Cursor
-	views    map[string]*liveView
-	members  map[*Member]struct{}
+	told     atomic.Pointer[space.Cursor] // head, once its outcomes have been sent; catch-ups read it
+	views    set[*liveView]
+	byID     map[string]*liveView // views, by the view's id
+	members  set[*Member]
 	owners   map[space.ClientID]*Member           // who has a client id open
 	known    map[space.ClientID]space.ClientState // of the owners, to spare the store
 	queue    []queued
@@ -31,17 +34,19 @@ type Space struct {
 // A liveView is a view that live members share, each of its frames encoded once.
 type liveView struct {
 	view    *kernel.View
-	members map[*Member]struct{}
+	members set[*Member]
 	sent    space.Cursor // where the last frame that all of them got ends
 }
 
 // Load reads a space's head and returns it without members.
 func Load(ctx context.Context, cfg Config) (*Space, error) {
 	s := &Space{
-		cfg: cfg, views: map[string]*liveView{}, members: map[*Member]struct{}{},
+		cfg: cfg, byID: map[string]*liveView{},
 		owners: map[space.ClientID]*Member{}, known: map[space.ClientID]space.ClientState{},
 	}
-	return s, s.reload(ctx)
+	err := s.reload(ctx)
+	s.tell()
+	return s, err
 }
 
 func (s *Space) reload(ctx context.Context) error {
@@ -54,6 +59,13 @@ func (s *Space) reload(ctx context.Context) error {
 	return nil
 }
 
+// tell lets catch-ups go as far as the head. The outcomes up to there have been
+// sent: so they come before the diffs that contain them.
+func (s *Space) tell() {
+	head := s.head
+	s.told.Store(&head)
+}
+
 // Path is the space's path.
 func (s *Space) Path() space.Path { return s.cfg.Path }
 
@@ -61,15 +73,30 @@ func (s *Space) Path() space.Path { return s.cfg.Path }
 func (s *Space) Head() space.Cursor { return s.head }
 
 // Members is how many sessions have the space open.
-func (s *Space) Members() int { return len(s.members) }
+func (s *Space) Members() int { return s.members.len() }
+
+// Has reports whether m has the space open.
+func (s *Space) Has(m *Member) bool { return s.members.has(m) }
+
+// notOpen is what a member is told that has not opened the space, or no longer has.
+func (s *Space) notOpen(m *Member) error {
+	if s.Has(m) {
+		return nil
+	}
+	return &wire.Error{Code: wire.CodeNotOpen, Message: "this session has not opened the space"}
+}
 
 // Idle reports whether nobody has the space open and nothing waits.
-func (s *Space) Idle() bool { return len(s.members) == 0 && len(s.queue) == 0 }
+func (s *Space) Idle() bool { return s.members.len() == 0 && len(s.queue) == 0 }
 
 // Open answers a member's request to open the space, for the first time or with
 // another view. A member that got no error and has a view is lagging until
-// Attach. The error is a *wire.Error for the client or the store's.
+// Attach. The error is a *wire.Error for the client or the store's; everything is
+// then as it was. A member that has left cannot come back.
 func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
+	if m.gone {
+		return nil // its session ended while the request waited
+	}
 	view, err := compile(req.View, s.cfg.Limits)
 	if err != nil {
 		return err
@@ -103,7 +130,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	s.disown(m)
 	m.client, m.view = req.Client, view
 	m.setCatchUp(catch)
-	s.members[m] = struct{}{}
+	s.members.add(m)
 	if !m.client.IsZero() {
 		if former := s.owners[m.client]; former != nil && former != m {
 			former.client = ""
@@ -133,7 +160,7 @@ func compile(source space.View, limits wire.Limits) (*kernel.View, error) {
 
 // resume decides how a replica's view is brought up to date.
 func (s *Space) resume(ctx context.Context, req *wire.Open, view, was *kernel.View, opened *wire.Opened) (*CatchUp, error) {
-	c := &CatchUp{cfg: &s.cfg, view: view}
+	c := &CatchUp{cfg: &s.cfg, told: &s.told, view: view}
 	if was != nil && was.ID() == view.ID() {
 		was = nil
 	}
@@ -176,7 +203,7 @@ func (s *Space) resume(ctx context.Context, req *wire.Open, view, was *kernel.Vi
 // CatchUpFrom returns what takes a replica of view from a cursor to the head, or
 // the whole view if cursor is nil; reset says why it cannot be told from there.
 func (s *Space) CatchUpFrom(ctx context.Context, view *kernel.View, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
-	c = &CatchUp{cfg: &s.cfg, view: view, scan: cursor == nil, reset: cursor == nil}
+	c = &CatchUp{cfg: &s.cfg, told: &s.told, view: view, scan: cursor == nil, reset: cursor == nil}
 	if cursor == nil {
 		return c, "", nil
 	}
@@ -224,7 +251,7 @@ func (s *Space) Leave(m *Member) {
 	s.leaveView(m)
 	s.disown(m)
 	s.presence.leave(s, m)
-	delete(s.members, m)
+	s.members.remove(m)
 	m.setCatchUp(nil)
 	m.gone = true
 }
@@ -241,10 +268,11 @@ func (s *Space) leaveView(m *Member) {
 		return
 	}
 	m.live = false
-	lv := s.views[m.view.ID()]
-	delete(lv.members, m)
-	if len(lv.members) == 0 {
-		delete(s.views, m.view.ID())
+	lv := s.byID[m.view.ID()]
+	lv.members.remove(m)
+	if lv.members.len() == 0 {
+		delete(s.byID, m.view.ID())
+		s.views.remove(lv)
 	}
 }
 
@@ -263,12 +291,13 @@ func (s *Space) Attach(m *Member, c *CatchUp) (done bool) {
 }
 
 func (s *Space) attach(m *Member) {
-	lv := s.views[m.view.ID()]
+	lv := s.byID[m.view.ID()]
 	if lv == nil {
-		lv = &liveView{view: m.view, members: map[*Member]struct{}{}, sent: s.head}
-		s.views[m.view.ID()] = lv
+		lv = &liveView{view: m.view, sent: s.head}
+		s.byID[m.view.ID()] = lv
+		s.views.add(lv)
 	}
-	lv.members[m] = struct{}{}
+	lv.members.add(m)
 	m.view = lv.view // equal views share one compiled form
 	m.live, m.catch, m.cursor = true, nil, s.head
 }
@@ -279,6 +308,8 @@ func (s *Space) Trim(ctx context.Context, horizon space.Seq) error {
 		return err
 	}
 	head, err := s.cfg.Store.Head(ctx, s.cfg.Path)
-	s.horizon = head.Horizon
+	if err == nil {
+		s.horizon = head.Horizon
+	}
 	return err
 }

@@ -76,6 +76,9 @@ func (c *Conn) Send(messages ...any) error {
 	return c.ws.WriteMessage(gws.OpcodeText, frame)
 }
 
+// SendBinary sends bytes in a binary frame, which the protocol does not have.
+func (c *Conn) SendBinary(data []byte) error { return c.ws.WriteMessage(gws.OpcodeBinary, data) }
+
 // Line returns the next message's bytes.
 func (c *Conn) Line(timeout time.Duration) ([]byte, error) {
 	select {

@@ -63,7 +63,7 @@ func TestFull(t *testing.T) {
 // Damage anywhere in a closed file is refused, reported or without effect, and
 // never served.
 func TestDamage(t *testing.T) {
-	runs := 300
+	runs := 200
 	if os.Getenv("SYNCLINE_LONG") != "" {
 		runs = 10_000
 	}
@@ -81,7 +81,7 @@ func TestDamage(t *testing.T) {
 func TestDamageHarness(t *testing.T) {
 	plantNoChecksums = true
 	defer func() { plantNoChecksums = false }()
-	if _, wrong := damage(t, 300); len(wrong) == 0 {
+	if _, wrong := damage(t, 60); len(wrong) == 0 {
 		t.Error("wrong entries were served and nobody noticed")
 	}
 }

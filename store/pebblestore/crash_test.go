@@ -217,7 +217,7 @@ func crashes(t *testing.T, total int, noSync bool) (lost int) {
 	seed := uint64(1)
 	for done := 0; done < total; seed++ {
 		c := &crasher{
-			scripts: []*script{newScript("a", 60), newScript("b/c", 50), newScript("d", 70)},
+			scripts: []*script{newScript("a", 35), newScript("b/c", 25), newScript("d", 45)},
 			random:  rand.New(rand.NewPCG(seed, 7)),
 			noSync:  noSync,
 			crashes: min(total-done, 60),

@@ -23,11 +23,13 @@ type faultFS struct {
 	log    *slog.Logger
 	armed  atomic.Bool
 	broken atomic.Pointer[error]
+	failed chan struct{} // closed when broken is set
 }
 
 // fail notes err as the reason why the store is broken, unless there is one.
 func (f *faultFS) fail(err error) {
 	if f.broken.CompareAndSwap(nil, &err) {
+		close(f.failed)
 		f.log.Error("the store is broken and takes no more writes until it is opened anew", "err", err)
 	}
 }

@@ -88,6 +88,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 	// One shard per file cache would be enough for the two cores of a small
 	// server, and each costs memory and a goroutine.
 	o.Experimental.FileCacheShards = 2
+	o.Experimental.CompactionScheduler = newScheduler()
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 8 << 10

@@ -41,7 +41,7 @@ func Open(dir string, o Options) (s *Store, err error) {
 	s = &Store{
 		options: o,
 		dir:     dir,
-		fs:      &faultFS{FS: o.FS, log: o.Logger},
+		fs:      &faultFS{FS: o.FS, log: o.Logger, failed: make(chan struct{})},
 		spaces:  newSpaces(o.CachedSpaces),
 		write:   pebble.Sync,
 	}
@@ -189,10 +189,23 @@ func (s *Store) Close() error {
 	if err := s.broken(); err != nil {
 		return errors.Join(err, s.db.Close())
 	}
-	err := s.db.Flush()
+	err := s.flush()
 	err = errors.Join(err, s.db.Close(), s.broken())
 	if err == nil {
 		err = errors.Join(s.noteClosed(), s.broken())
 	}
 	return err
+}
+
+// flush writes what is in memory to tables. Pebble tries for ever.
+func (s *Store) flush() error {
+	flushed, err := s.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-flushed:
+	case <-s.fs.failed:
+	}
+	return s.broken()
 }

@@ -260,7 +260,7 @@ func testOwnership(f *fixture) {
 }
 
 func testBigBatch(f *fixture) {
-	const commits, perCommit = 200, 50
+	const commits, perCommit = 60, 50
 	big := strings.Repeat("0123456789abcdef", 64)
 	b := store.Batch{Space: "a"}
 	at := space.Cursor{}
@@ -272,7 +272,7 @@ func testBigBatch(f *fixture) {
 		c := Next(at, cs...)
 		b.Commits, at = append(b.Commits, c), c.Cursor()
 	}
-	f.add(b) // ten megabytes
+	f.add(b) // three megabytes
 	f.add(Chain("a", at, changes{Put("c", "huge", strings.Repeat("x", 6<<20))}))
 	f.reopen()
 	if n := f.seqs("a", firstLog); n != commits+1 {

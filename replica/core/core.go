@@ -1,0 +1,202 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
+)
+
+// A Core is one replica of one space. See the package's documentation for who may
+// call it when.
+type Core struct {
+	store  store.Store
+	path   space.Path
+	opt    Options
+	limits wire.Limits
+
+	head    space.Cursor // of the local log
+	trimmed space.Seq    // the local log was last trimmed there
+	broken  error
+
+	state
+	view     *kernel.View // compiled state.View, nil for the empty one
+	overlay  overlay
+	rejectsN map[space.Key]int // how many rejected mutations touch a key
+	conn     connection
+}
+
+// Open loads the replica of a space from a store, or begins one. The store may
+// hold other spaces, but nobody else may write this one while the Core is used.
+// The error is ErrUser when the store has another user's mutations; without
+// any, what it holds is thrown away and a new replica begun.
+func Open(ctx context.Context, st store.Store, opt Options, now time.Time) (*Core, error) {
+	if opt.NewClientID == nil || opt.Space == "" {
+		return nil, errors.New("core: Options.Space and Options.NewClientID are required")
+	}
+	opt = opt.withDefaults()
+	c := &Core{store: st, path: opt.Space, opt: opt, limits: opt.Limits}
+	found, err := c.load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("space %s: %w", c.path, err)
+	}
+	if found && opt.User != "" && c.User != "" && c.User != opt.User {
+		if c.queued() > 0 || len(c.rejected) > 0 {
+			return nil, fmt.Errorf("space %s, of %q: %w", c.path, c.User, ErrUser)
+		}
+		if err := st.Drop(ctx, c.path); err != nil {
+			return nil, err
+		}
+		*c = Core{store: st, path: opt.Space, opt: opt, limits: opt.Limits}
+		found = false
+	}
+	if err := c.settleOptions(ctx, now, found); err != nil {
+		return nil, err
+	}
+	c.rejectsN = map[space.Key]int{}
+	for _, it := range c.rejected {
+		c.countRejected(it, 1)
+	}
+	c.overlay.stale = true
+	if !c.opt.KeepView {
+		if _, err := c.SetView(ctx, now, opt.View); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Core) load(ctx context.Context) (found bool, err error) {
+	head, err := c.store.Head(ctx, c.path)
+	if err != nil {
+		return false, err
+	}
+	c.head, c.trimmed = head.Cursor, head.Horizon.Seq
+	if head.Cursor.IsZero() {
+		return false, nil
+	}
+	view, err := c.store.View(ctx, c.path, head.Cursor.Seq)
+	if err != nil {
+		return false, err
+	}
+	defer view.Close()
+	c.state, found, err = load(view, !c.opt.Bugs.LostAckOnRestart)
+	return found, err
+}
+
+// settleOptions writes what the options change about the stored state.
+func (c *Core) settleOptions(ctx context.Context, now time.Time, found bool) error {
+	s := c.begin()
+	if !found {
+		if s.Client = c.opt.NewClientID(); s.Client.IsZero() {
+			return errors.New("core: NewClientID made the empty id")
+		}
+		s.Next = 1
+		s.touch()
+	}
+	if c.opt.User != "" && s.User == "" {
+		s.User = c.opt.User
+		s.touch()
+	}
+	if err := c.commit(ctx, now, s); err != nil {
+		return err
+	}
+	return c.compile()
+}
+
+// setView puts a view into a step. The error is a *wire.Error.
+func (c *Core) setView(s *step, view space.View) error {
+	v, err := kernel.CompileView(view, c.limits)
+	if err != nil {
+		return err
+	}
+	if sameView(v.Source(), s.View) {
+		return nil
+	}
+	s.View = v.Source()
+	s.touch()
+	return nil
+}
+
+// compile follows the state's view.
+func (c *Core) compile() error {
+	c.view = nil
+	if len(c.meta.View) == 0 {
+		return nil
+	}
+	v, err := kernel.CompileView(c.meta.View, wire.Limits{Parts: 1 << 20, Selector: 1 << 30})
+	if err != nil {
+		return fmt.Errorf("%s: %w: %v", metaKey, store.ErrCorrupt, err)
+	}
+	c.view = v
+	return nil
+}
+
+func sameView(a, b space.View) bool { return len(a) == len(b) && a.ID() == b.ID() }
+
+// Client is the client id that mutations are pushed with.
+func (c *Core) Client() space.ClientID { return c.meta.Client }
+
+// View is the view that is wanted, in canonical form.
+func (c *Core) View() space.View { return c.meta.View }
+
+// SetView changes what is held. What is shown stays as it is until the server has
+// sent the difference. Send OpenMessage afterwards. The error is a *wire.Error
+// for a bad view, or the store's. With the empty view everything confirmed is
+// dropped at once, and mutations leave the queue when they are applied.
+func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Effects, error) {
+	s := c.begin()
+	if err := c.setView(s, view); err != nil || !s.dirty {
+		return Effects{}, err
+	}
+	if len(s.View) == 0 {
+		if err := c.forget(ctx, now); err != nil {
+			return Effects{}, err
+		}
+		s = c.begin()
+		s.View, s.HeldOf, s.Held, s.Cursor, s.Stage, s.Collections = nil, nil, false, space.Cursor{}, 0, nil
+		s.touch()
+		s.leaveAll(c)
+	}
+	if err := c.commit(ctx, now, s); err != nil {
+		return Effects{}, err
+	}
+	if err := c.compile(); err != nil {
+		return Effects{}, err
+	}
+	c.conn.seq, c.conn.open, c.conn.live = nil, false, false
+	fx := Effects{Action: Reopen}
+	if c.view == nil {
+		fx.All = true
+		return fx, c.rebuild(ctx)
+	}
+	return fx, nil
+}
+
+// A Status says where a replica stands.
+type Status struct {
+	Client   space.ClientID
+	Cursor   space.Cursor
+	Live     bool      // the view is complete and the server sends what happens
+	Synced   time.Time // when it was last complete, zero if never
+	Pending  int       // queued mutations
+	Unacked  int       // those of them without an outcome
+	Rejected int
+}
+
+// Status is cheap.
+func (c *Core) Status() Status {
+	s := Status{
+		Client: c.meta.Client, Cursor: c.Cursor, Live: c.conn.live,
+		Pending: c.queued(), Unacked: len(c.unacked), Rejected: len(c.rejected),
+	}
+	if c.Synced != 0 {
+		s.Synced = time.UnixMilli(c.Synced).UTC()
+	}
+	return s
+}

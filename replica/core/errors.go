@@ -1,0 +1,44 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of a Core; test with errors.Is. A mutation that the server would refuse
+// on sight is a *space.Refusal; what the store says is passed on as it is.
+var (
+	// ErrQueueFull: Options.MaxQueue or MaxQueueBytes. Nothing was queued.
+	ErrQueueFull = errors.New("the queue of unsent mutations is full")
+
+	// ErrRejectedFull: as many rejected mutations as may be kept wait to be retried
+	// or discarded. Nothing was queued.
+	ErrRejectedFull = errors.New("too many rejected mutations are kept: retry or discard some")
+
+	// ErrUser: the store holds another user's data and mutations.
+	ErrUser = errors.New("the store belongs to another user")
+
+	// ErrUnknownMutation: no rejected mutation has this id.
+	ErrUnknownMutation = errors.New("no rejected mutation has this id")
+
+	// ErrBroken is wrapped by every error after an append whose outcome is not
+	// known: the Core must be thrown away and opened again from the store.
+	ErrBroken = errors.New("the replica's store failed")
+
+	// ErrDisplaced: another session uses this client id now.
+	ErrDisplaced = errors.New("another replica has taken over this client id")
+
+	// ErrUpgradeRequired: the server takes no more mutations from this client,
+	// which is too old for the data. The queue is kept.
+	ErrUpgradeRequired = errors.New("this client is too old for the data")
+)
+
+// A NonsenseError says what a server sent that cannot be. Nothing of the message
+// was carried out.
+type NonsenseError struct{ Reason string }
+
+func (e *NonsenseError) Error() string { return "the server's message cannot be: " + e.Reason }
+
+func nonsense(format string, args ...any) *NonsenseError {
+	return &NonsenseError{fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,128 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/syncline/syncline/space"
+)
+
+// Mutate checks a mutation as the server would, queues it durably and shows its
+// effect. The error is a *space.Refusal, ErrQueueFull, ErrRejectedFull, or the
+// store's; then nothing was queued.
+func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads *space.Reads) (Mutation, Effects, error) {
+	if err := c.usable(); err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	ops, reads, err := check(ops, reads, c.limits)
+	if err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	if err := c.ready(ctx); err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	s := c.begin()
+	it, err := c.enqueue(s, now, ops, reads)
+	if err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	if err := c.commit(ctx, now, s); err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	return it.Mutation, Effects{Keys: slices.Clone(it.keys)}, c.show(ctx, it)
+}
+
+// enqueue puts a mutation at the end of a step's queue.
+func (c *Core) enqueue(s *step, now time.Time, ops []space.Op, reads *space.Reads) (*item, error) {
+	it := &item{Mutation: Mutation{ID: s.Next, Time: millis(now), Ops: ops, Reads: reads}}
+	if err := it.prepare(); err != nil {
+		return nil, refusal(space.CodeInvalid, "ops", "%v", err)
+	}
+	payload := it.row().encode()
+	it.size = len(payload)
+	switch {
+	case s.queued() >= c.opt.MaxQueue || s.bytes+it.size > c.opt.MaxQueueBytes:
+		return nil, ErrQueueFull
+	case len(s.rejected) >= c.opt.MaxQueue:
+		return nil, ErrRejectedFull
+	}
+	s.put(queueKey(it.ID), payload)
+	s.Next++
+	s.bytes += it.size
+	s.unacked = append(s.unacked, it)
+	return it, nil
+}
+
+// show puts the effect of the newest mutation on top of the overlay. The mutation
+// is safe already: if the store cannot be read now, the overlay waits.
+func (c *Core) show(ctx context.Context, it *item) error {
+	c.overlay.add(it)
+	view, err := c.confirmed(ctx)
+	if err == nil {
+		defer view.Close()
+		err = c.replay(view, it)
+	}
+	if err != nil {
+		c.overlay.stale = true
+	}
+	return nil
+}
+
+// Retry gives a rejected mutation another try: it goes to the end of the queue
+// under a new id. What it read counts as read now, or it could only be stale
+// again; its ifs stay as they are.
+func (c *Core) Retry(ctx context.Context, now time.Time, id LocalID) (Mutation, Effects, error) {
+	if err := c.ready(ctx); err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	i := slices.IndexFunc(c.rejected, func(it *item) bool { return it.ID == id })
+	if i < 0 {
+		return Mutation{}, Effects{}, ErrUnknownMutation
+	}
+	old := c.rejected[i]
+	reads := old.Reads
+	if reads != nil {
+		again := *reads
+		again.At = c.Cursor.Seq
+		reads = &again
+	}
+	s := c.begin()
+	s.rejected = slices.Delete(slices.Clone(s.rejected), i, i+1)
+	s.del(rejectedKey(id))
+	it, err := c.enqueue(s, now, old.Ops, reads)
+	if err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	if err := c.commit(ctx, now, s); err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	c.countRejected(old, -1)
+	return it.Mutation, Effects{Keys: slices.Clone(it.keys)}, c.show(ctx, it)
+}
+
+// Discard forgets a rejected mutation.
+func (c *Core) Discard(ctx context.Context, now time.Time, id LocalID) (Effects, error) {
+	i := slices.IndexFunc(c.rejected, func(it *item) bool { return it.ID == id })
+	if i < 0 {
+		return Effects{}, ErrUnknownMutation
+	}
+	old := c.rejected[i]
+	s := c.begin()
+	s.rejected = slices.Delete(slices.Clone(s.rejected), i, i+1)
+	s.del(rejectedKey(id))
+	s.touch() // Next must not fall back to the id that is gone
+	if err := c.commit(ctx, now, s); err != nil {
+		return Effects{}, err
+	}
+	c.countRejected(old, -1)
+	return Effects{Keys: slices.Clone(old.keys)}, nil
+}
+
+func (c *Core) countRejected(it *item, by int) {
+	for _, key := range it.keys {
+		if c.rejectsN[key] += by; c.rejectsN[key] <= 0 {
+			delete(c.rejectsN, key)
+		}
+	}
+}

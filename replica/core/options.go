@@ -1,0 +1,74 @@
+package core
+
+import (
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/wire"
+)
+
+// Options say what a Core replicates. Space and NewClientID are required.
+type Options struct {
+	Space space.Path
+
+	// View is what to hold, the empty view to only push. It takes effect as
+	// SetView would; KeepView leaves the one that the store remembers.
+	View     space.View
+	KeepView bool
+
+	// User is whose data and mutations the store holds, "" if not known before the
+	// server says so. A store belongs to the first user that it learns of.
+	User string
+
+	// NewClientID makes a client id that nobody can guess. It is called when the
+	// store is new and whenever the old id cannot be used any more.
+	NewClientID func() space.ClientID
+
+	// Limits are what mutations are held to until the server tells its own.
+	Limits wire.Limits
+
+	// MaxQueue is how many mutations may be queued, and how many rejected ones may
+	// be kept, before Mutate refuses; 0 means 10,000.
+	MaxQueue int
+
+	// MaxQueueBytes bounds the bytes of the queue; 0 means 64 MiB.
+	MaxQueueBytes int
+
+	// KeepDone is how many applied mutations are kept to be offered again to a
+	// server that was restored from a backup; 0 means 1,000, less than 0 none. They
+	// are also bounded to 10 MiB.
+	KeepDone int
+
+	// Bugs is for the simulator's self-test only.
+	Bugs Bugs
+}
+
+// Bugs are faults that the simulator plants to prove that it would see them. The
+// zero value, none, is the only one for any other use.
+type Bugs struct {
+	ShowHalfDiff     bool // shows the parts of a diff as they come
+	DropRemove       bool // ignores what a diff takes away
+	LostAckOnRestart bool // takes mutations from the stored queue when they are sent
+	DoubleResend     bool // gives what it sends again new ids
+	AcceptAnyDigest  bool // does not check where a diff begins
+}
+
+const (
+	defaultMaxQueue      = 10_000
+	defaultMaxQueueBytes = 64 << 20
+	defaultKeepDone      = 1_000
+	maxDoneBytes         = 10 << 20
+)
+
+func (o Options) withDefaults() Options {
+	o.Limits = o.Limits.WithDefaults()
+	if o.MaxQueue <= 0 {
+		o.MaxQueue = defaultMaxQueue
+	}
+	if o.MaxQueueBytes <= 0 {
+		o.MaxQueueBytes = defaultMaxQueueBytes
+	}
+	if o.KeepDone == 0 {
+		o.KeepDone = defaultKeepDone
+	}
+	o.KeepDone = max(o.KeepDone, 0)
+	return o
+}

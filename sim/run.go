@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store/memstore"
+)
+
+// A Result is what came of a schedule.
+type Result struct {
+	Seed    uint64
+	Err     error  // the first promise that was broken
+	Trace   string // digest of all events, equal for equal runs
+	Events  int
+	Commits int
+	Counts  Counts
+}
+
+// Counts tell whether a schedule did anything worth checking.
+type Counts struct {
+	Applied, Rejected, Reopened, Reconnected, Restored int
+}
+
+type counts struct{ applied, rejected, reopened, reconnected int }
+
+// A schedule's plan: how much happens and how much goes wrong. Of probabilities
+// it holds the n of "once in n", 0 for never.
+type plan struct {
+	clients       int
+	mutations     int
+	length        time.Duration // until everything is healed
+	minDelay      time.Duration
+	maxDelay      time.Duration
+	drop          int
+	duplicate     int
+	reorder       int
+	unreachable   int
+	full          int
+	crashInAppend int
+	serverCrash   int // once in n mutations, as are the following
+	clientCrash   int
+	cut           int
+	trim          int
+	skew          int
+	backup        int
+	restore       int
+	outbox        int
+	strict        bool // no client may be told to stop
+}
+
+// world is one schedule under way.
+type world struct {
+	*clock
+	seed    uint64
+	bugs    Bugs
+	plan    plan
+	server  *server
+	clients []*client
+	oracle  *oracle
+	views   map[string]*kernel.View
+	conns   int
+	healed  bool
+	err     error
+	counts  counts
+}
+
+// maxEvents bounds a schedule: what has not settled by then never will.
+const maxEvents = 60_000
+
+// Run runs the schedule of a seed. log, if not nil, is told of each event.
+func Run(seed uint64, bugs Bugs, log func(string)) Result {
+	w := &world{clock: &clock{log: log}, seed: seed, bugs: bugs, views: map[string]*kernel.View{}}
+	w.oracle = &oracle{w: w, marks: map[string]space.Seq{}, versions: map[space.Key][]space.Version{}}
+	chief := w.newActor(seed, 0)
+	w.plan = draw(chief)
+	chief.note("plan %+v", w.plan)
+	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
+	w.server.start()
+	for i := range w.plan.clients {
+		c := &client{actor: w.newActor(seed, 10+i), w: w, name: fmt.Sprintf("r%d", i), store: memstore.New()}
+		c.view = drawView(c)
+		w.clients = append(w.clients, c)
+		c.after(c.between(0, 50*time.Millisecond), c.start)
+	}
+	for range w.plan.mutations {
+		chief.after(chief.between(0, w.plan.length), func() { w.disturb(chief) })
+	}
+	chief.after(w.plan.length, w.heal)
+	events := 0
+	for events < maxEvents && w.err == nil && w.clock.step() {
+		events++
+	}
+	if w.err == nil && events == maxEvents {
+		w.fail("the schedule does not settle")
+	}
+	if w.err == nil {
+		w.converged()
+	}
+	return Result{
+		Seed: seed, Err: w.err, Trace: w.digest(), Events: events, Commits: len(w.oracle.commits),
+		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost},
+	}
+}
+
+// draw makes the plan of a schedule. Not every kind of trouble is in each: some
+// faults hide others.
+func draw(a *actor) plan {
+	often := func(choices ...int) int { return choices[a.rand.IntN(len(choices))] }
+	p := plan{
+		clients: 2 + a.rand.IntN(3), mutations: 10 + a.rand.IntN(40),
+		length:   a.between(200*time.Millisecond, 4*time.Second),
+		minDelay: a.between(0, 2*time.Millisecond),
+		drop:     often(0, 0, 20, 60), duplicate: often(0, 0, 5, 20), reorder: often(0, 0, 5, 20), unreachable: often(0, 2, 4),
+		full: often(0, 0, 0, 5), crashInAppend: often(0, 0, 10, 30),
+		serverCrash: often(0, 0, 10, 25), clientCrash: often(0, 0, 6, 15), cut: often(0, 0, 8, 20),
+		trim: often(0, 0, 5, 15), skew: often(0, 0, 10), outbox: often(400, 2000, 100_000),
+	}
+	p.maxDelay = p.minDelay + a.between(time.Millisecond, 80*time.Millisecond)
+	if a.chance(6) {
+		p.backup, p.restore = 6, 15
+	}
+	// A client may find its own former session still there and displaced, but never
+	// be displaced itself, unless messages overtake each other.
+	p.strict = p.reorder == 0 && p.duplicate == 0 && p.drop == 0
+	return p
+}
+
+func drawView(c *client) space.View {
+	all := space.View{{In: "cards"}, {In: "marks"}, {In: "pair"}, {In: "register"}}
+	if c.chance(3) {
+		all[0].Where = []byte(`{"on":{"$eq":true}}`)
+	}
+	return all
+}
+
+func (w *world) view(c *client) *kernel.View {
+	v := w.views[c.name]
+	if v == nil {
+		var err error
+		if v, err = kernel.CompileView(c.view, limits); err != nil {
+			w.fail("view: %v", err)
+			v, _ = kernel.CompileView(nil, limits)
+		}
+		w.views[c.name] = v
+	}
+	return v
+}
+
+// disturb is one turn of the workload: somebody writes, and something may break.
+func (w *world) disturb(a *actor) {
+	p := &w.plan
+	w.clients[a.rand.IntN(len(w.clients))].mutate()
+	if w.healed {
+		return
+	}
+	victim := w.clients[a.rand.IntN(len(w.clients))]
+	switch {
+	case a.chance(p.serverCrash) && !w.server.down:
+		w.server.crash()
+	case a.chance(p.clientCrash):
+		victim.crash()
+	case a.chance(p.cut) && victim.conn != nil:
+		victim.conn.lose()
+	case a.chance(p.trim):
+		w.server.trim()
+	case a.chance(p.skew):
+		w.server.skew += a.between(-48*time.Hour, 48*time.Hour)
+	case a.chance(p.backup) && w.server.backup == nil:
+		w.server.backup = w.server.store.Clone()
+		a.note("backup")
+	case a.chance(p.restore):
+		w.server.restore()
+	}
+}
+
+// heal ends all trouble: from here on everything must settle.
+func (w *world) heal() {
+	w.healed = true
+	for _, c := range w.clients {
+		if c.conn != nil && c.conn.silent {
+			c.conn.lose()
+		}
+	}
+}

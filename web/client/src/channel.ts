@@ -1,0 +1,380 @@
+import type { CheckResult, StatusError, View } from "./api.js";
+import { Audit } from "./audit.js";
+import { SynclineError } from "./errors.js";
+import type { Peers } from "./presence.js";
+import { Pusher } from "./pusher.js";
+import type { Replica } from "./replica.js";
+import type { Member, Session } from "./session.js";
+import type { Step } from "./step.js";
+import { seqOf, type Ack, type CastMessage, type DiffMessage, type ErrorMessage, type Opened, type SpaceMessage } from "./wire.js";
+
+/** What a channel tells its space. */
+export interface ChannelEvents {
+  /** The replica has changed. */
+  step(step: Step): void;
+  /** The phase or the error may have changed. */
+  status(): void;
+  cast(message: CastMessage): void;
+}
+
+/** `down`: no connection; `opening`: the server has not answered `open`; `stopped`: an error that does not pass by itself. */
+export type Phase = "down" | "opening" | "syncing" | "live" | "stopped";
+
+/** The conversation about one space over the session's connections. It feeds the replica and sends its queue. */
+export class Channel implements Member {
+  readonly path: string;
+  readonly #session: Session;
+  readonly #replica: Replica;
+  readonly #peers: Peers;
+  readonly #presence: boolean;
+  readonly #events: ChannelEvents;
+  readonly #pusher: Pusher;
+  readonly #audit: Audit;
+  #client = newClientId();
+  #view: View;
+  /** The view that the replica's cursor was made with. */
+  #was: View | undefined;
+  #viewID: string | undefined;
+  #phase: Phase = "down";
+  #error: StatusError | undefined;
+  /** How many `open` the server has yet to answer. What comes until the last answer belongs to an older one. */
+  #unanswered = 0;
+  /** The commit up to which catching up goes. */
+  #head = 0;
+  #forked = false;
+  /** Failures in a row without progress. */
+  #trouble = 0;
+  #reopen: ReturnType<typeof setTimeout> | undefined;
+  #synced: number | null = null;
+
+  constructor(path: string, view: View, presence: boolean, session: Session, replica: Replica, peers: Peers, events: ChannelEvents) {
+    this.path = path;
+    this.#view = view;
+    this.#presence = presence;
+    this.#session = session;
+    this.#replica = replica;
+    this.#peers = peers;
+    this.#events = events;
+    this.#pusher = new Pusher(path, session, replica.queue, (bytes) =>
+      this.#stop({ code: "too_large", message: `a mutation of ${bytes} bytes is over the server's limit of a message` }),
+    );
+    this.#audit = new Audit(replica, () => this.#send("check"), () => this.#refetch());
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get error(): StatusError | undefined {
+    return this.#error;
+  }
+
+  /** When the replica was last known to be up to date, in milliseconds since 1970. */
+  get synced(): number | null {
+    return this.#synced;
+  }
+
+  get inFlight(): number {
+    return this.#replica.queue.inFlight;
+  }
+
+  get idle(): boolean {
+    return this.#phase === "down";
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  setView(view: View): void {
+    this.#view = view;
+    if (this.#phase !== "down" && this.#phase !== "stopped") this.#open();
+  }
+
+  begin(): void {
+    if (this.#phase !== "stopped") this.#open();
+  }
+
+  end(): void {
+    if (this.#phase === "live") this.#synced = this.#session.heard;
+    if (this.#phase !== "stopped") this.#phase = "down";
+    this.#quiet();
+    this.#replica.queue.rewind();
+    this.#peers.end();
+  }
+
+  refresh(): void {
+    this.#events.status();
+  }
+
+  /** Forgets an error that stopped the space. */
+  revive(): void {
+    if (this.#phase !== "stopped") return;
+    this.#phase = "down";
+    this.#error = undefined;
+  }
+
+  pump(): void {
+    this.#pusher.pump();
+  }
+
+  /** Sends what presence has to say, at once if the space is open. */
+  present(): void {
+    if (this.#phase !== "syncing" && this.#phase !== "live") return;
+    const state = this.#peers.take();
+    if (state !== undefined) this.#send("presence", `,"state":${state}`);
+  }
+
+  cast(topic: string, data: string): void {
+    if (this.#phase === "syncing" || this.#phase === "live") this.#send("cast", `,"topic":${JSON.stringify(topic)},"data":${data}`);
+  }
+
+  check(): Promise<CheckResult> {
+    if (this.#phase !== "live") return Promise.reject(new SynclineError("not_live", "there is no connection to ask"));
+    return this.#audit.start();
+  }
+
+  message(message: SpaceMessage): void {
+    if (this.#phase === "down" || this.#phase === "stopped") return;
+    switch (message.t) {
+      case "opened":
+        if (this.#reopen !== undefined) return; // another `open` is about to follow
+        this.#unanswered = Math.max(0, this.#unanswered - 1);
+        if (this.#unanswered === 0) this.#opened(message);
+        break;
+      case "error":
+        this.#failed(message);
+        break;
+      case "cast":
+        this.#events.cast(message);
+        break;
+      case "present":
+        this.#peers.present(message);
+        break;
+      default: {
+        if (this.#phase === "opening") return; // the answer to the last `open` will cover it
+        if (message.t === "ack") this.#ack(message);
+        else if (message.view !== this.#viewID) return;
+        else if (message.t === "diff") this.#diff(message);
+        else this.#audit.checked(message);
+      }
+    }
+  }
+
+  #send(type: string, members = ""): void {
+    this.#session.send(`{"t":"${type}","space":${JSON.stringify(this.path)}${members}}`);
+  }
+
+  /** The cursor to open with. */
+  #cursor(): string | undefined {
+    return this.#view.length > 0 ? this.#replica.cursor : undefined;
+  }
+
+  #open(): void {
+    this.#quiet(this.#unanswered + 1);
+    this.#phase = "opening";
+    const { queue } = this.#replica;
+    const cursor = this.#cursor();
+    const changed = cursor !== undefined && this.#was !== undefined && JSON.stringify(this.#was) !== JSON.stringify(this.#view);
+    this.#session.send(
+      JSON.stringify({
+        t: "open",
+        space: this.path,
+        client: this.#client,
+        acked: queue.acked,
+        ...(this.#view.length > 0 && { view: this.#view }),
+        ...(cursor !== undefined && { cursor }),
+        ...(changed && { was: this.#was }),
+        ...(this.#presence && { presence: true }),
+      }),
+    );
+    this.#events.status();
+  }
+
+  /** Ends what goes on under the present `open`. */
+  #quiet(unanswered = 0): void {
+    this.#unanswered = unanswered;
+    clearTimeout(this.#reopen);
+    this.#reopen = undefined;
+    this.#pusher.stop();
+    this.#audit.cancel();
+    this.#replica.interrupt();
+  }
+
+  #opened(message: Opened): void {
+    const { queue } = this.#replica;
+    if (message.from !== this.#cursor()) {
+      // It answers an `open` that was delivered twice: what follows does not fit what is held now.
+      this.#openLater(this.#patience());
+      return;
+    }
+    this.#phase = "syncing";
+    this.#viewID = message.view;
+    this.#head = seqOf(message.head ?? "0");
+    this.#forked ||= message.reason === "forked";
+    if (message.last > queue.wire) {
+      queue.renumber(); // somebody else has used this id
+      this.#rekey();
+      return;
+    }
+    if (message.last < queue.acked && !this.#replica.restore(message.last)) {
+      this.#rekey();
+      return;
+    }
+    const viewless = this.#view.length === 0;
+    if (this.#forked) {
+      this.#take(this.#replica.outcomes(message.outcomes, this.#session.now(), { hold: true, viewless }));
+      const step = this.#replica.forsake(this.#session.now());
+      this.#take(step);
+      if (step.rejected.length > 0) {
+        queue.renumber();
+        this.#rekey();
+        return;
+      }
+    }
+    const current = viewless || message.resume === undefined || message.resume === "current";
+    this.#take(this.#replica.outcomes(message.outcomes, this.#session.now(), { hold: !current, viewless }));
+    this.#peers.begin(message.self);
+    this.present();
+    this.#pusher.start(Math.min(message.last, queue.acked) + 1);
+    if (current) {
+      this.#was = this.#view;
+      this.#take(this.#replica.current());
+      this.#reached();
+    }
+    this.#events.status();
+  }
+
+  #ack({ outcomes }: Ack): void {
+    this.#take(this.#replica.outcomes(outcomes, this.#session.now(), { viewless: this.#view.length === 0 }));
+    const upgrade = outcomes.find(({ outcome }) => outcome === "upgrade_required");
+    if (upgrade !== undefined) {
+      this.#pusher.stop();
+      this.#replica.queue.rewind(upgrade.id);
+      this.#error = { code: "upgrade_required", message: upgrade.message ?? "this client is too old for the data" };
+      this.#events.status();
+      return;
+    }
+    const retry = outcomes.find(({ outcome }) => outcome === "retry_after");
+    if (retry !== undefined) this.#pusher.again(retry.id, this.#patience(retry.retryMs));
+    else this.#pusher.pump();
+  }
+
+  #diff(diff: DiffMessage): void {
+    const result = this.#replica.diff(diff, this.#forked);
+    switch (result.kind) {
+      case "applied":
+        this.#progress();
+        this.#forked = false;
+        this.#was = this.#view;
+        this.#events.step(result.step);
+        if (this.#replica.seq >= this.#head) this.#reached();
+        this.#audit.moved();
+        this.#events.status();
+        break;
+      case "gap":
+        this.#openLater(this.#patience());
+        break;
+      case "corrupt":
+        this.#refetch();
+        break;
+      case "nothing":
+    }
+  }
+
+  #reached(): void {
+    if (this.#phase !== "live") this.#synced = this.#session.now();
+    this.#phase = "live";
+    this.#progress();
+  }
+
+  #progress(): void {
+    this.#trouble = 0;
+    if (this.#error?.code !== "upgrade_required") this.#error = undefined;
+  }
+
+  /** Hands a step on; one with outcomes is progress. */
+  #take(step: Step): void {
+    if (step.applied.length + step.rejected.length > 0) this.#progress();
+    this.#events.step(step);
+  }
+
+  /** The replica is not what it should be: fetches everything anew. */
+  #refetch(): void {
+    this.#replica.distrust();
+    this.#error = { code: "integrity", message: "the replica differed from the server and is fetched anew" };
+    this.#openLater(this.#patience());
+  }
+
+  /** Milliseconds to wait after a failure; the first one in a row costs nothing unless the server says so. */
+  #patience(retryMs?: number): number {
+    const n = this.#trouble++;
+    return n === 0 && retryMs === undefined ? 0 : this.#session.delay(n, retryMs);
+  }
+
+  #openLater(delay: number): void {
+    this.#quiet();
+    this.#phase = "opening";
+    this.#reopen = setTimeout(() => this.#open(), delay);
+    this.#events.status();
+  }
+
+  #rekey(): void {
+    this.#client = newClientId();
+    this.#openLater(this.#patience());
+  }
+
+  #stop(error: StatusError): void {
+    this.#quiet();
+    this.#phase = "stopped";
+    this.#error = error;
+    this.#peers.end();
+    this.#events.status();
+  }
+
+  #failed({ code, message, expected, retryMs }: ErrorMessage): void {
+    const { queue } = this.#replica;
+    this.#error = { code, message };
+    switch (code) {
+      case "mutation_gap":
+        if (this.#phase === "opening") break;
+        if (expected === undefined || expected > queue.acked) this.#pusher.again(queue.acked + 1, this.#patience());
+        else this.#openLater(this.#patience()); // `last` will say what the server has lost
+        break;
+      case "client_mismatch":
+      case "client_forked":
+        queue.renumber();
+        // An answer to `open` that is under way belongs to the old id, and cannot be told from the next one.
+        if (code === "client_forked" && this.#unanswered > 0) this.#session.fail({ code, message });
+        this.#rekey();
+        break;
+      case "bad_cursor":
+        this.#replica.distrust();
+        this.#openLater(this.#patience(retryMs));
+        break;
+      case "rate_limited":
+      case "overloaded":
+      case "unavailable":
+      case "shutting_down":
+        if (this.#phase === "opening") this.#openLater(this.#patience(retryMs));
+        else this.#pusher.again(queue.acked + 1, this.#patience(retryMs ?? 250));
+        break;
+      case "not_open":
+      case "no_client":
+      case "internal":
+      case "unknown_session":
+        this.#openLater(this.#patience(retryMs));
+        break;
+      default:
+        this.#stop({ code, message });
+        return;
+    }
+    this.#events.status();
+  }
+}
+
+/** 128 random bits. */
+function newClientId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "");
+}

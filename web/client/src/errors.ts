@@ -1,0 +1,36 @@
+import type { Outcome } from "./api.js";
+
+/**
+ * An error of the client itself. `code` is one of
+ *
+ * - `closed`: client or space was closed;
+ * - `too_large`: a mutation, record, presence state or cast over the limits;
+ * - `unknown_id`: no rejected mutation has that id;
+ * - `not_live`: there is no connection to ask;
+ * - `view_differs`: the space is open with another view;
+ * - `bad_name`: an invalid path, collection, id or view;
+ * - `bad_frame`: the server sent what no server sends (in a status);
+ * - `connection`: no carrier works (in a status);
+ * - `integrity`: the replica differed from the server and was fetched anew (in a status);
+ * - a code of the protocol (in a status).
+ */
+export class SynclineError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "SynclineError";
+    this.code = code;
+  }
+}
+
+/** The server refused a mutation; its operations are kept in {@link Space.rejected}. */
+export class RejectedError extends SynclineError {
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome) {
+    super(outcome.code ?? outcome.outcome, outcome.message ?? `the mutation was ${outcome.outcome}`);
+    this.name = "RejectedError";
+    this.outcome = outcome;
+  }
+}

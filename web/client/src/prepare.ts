@@ -1,0 +1,101 @@
+import type { Doc, Op, Reads } from "./api.js";
+import { SynclineError } from "./errors.js";
+import { checkCollection, checkId, keyOf, type Key } from "./key.js";
+import { parseUpdate } from "./update.js";
+import { canonical, canonicalRecord, utf8Length } from "./value.js";
+
+/** Limits of mutations, by their names in `welcome`; sizes in bytes. */
+export interface Limits {
+  readonly entry: number;
+  readonly mutation: number;
+  readonly ops: number;
+}
+
+/** One operation, ready to be replayed. */
+export interface Step {
+  readonly key: Key;
+  readonly if: number | undefined;
+  /** What becomes of the record; undefined is no record. Throws where the operation does not fit. */
+  readonly run: (before: Doc | undefined) => Doc | undefined;
+}
+
+/** A mutation that has been checked, copied and encoded. */
+export interface Prepared {
+  readonly ops: readonly Op[];
+  readonly steps: readonly Step[];
+  readonly reads: Reads | undefined;
+  /** The members of its wire form but for `id`. */
+  readonly body: string;
+}
+
+/**
+ * Checks and copies what the application passed, so that nothing which the
+ * server must refuse outright gets into the queue. Throws ValueError for a
+ * value or update, {@link SynclineError} `bad_name` or `too_large`.
+ */
+export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Limits): Prepared {
+  if (raw.length === 0) throw new SynclineError("bad_name", "a mutation needs an operation");
+  if (raw.length > limits.ops) throw tooLarge("ops", limits.ops);
+  const ops: Op[] = [];
+  const steps: Step[] = [];
+  const texts: string[] = [];
+  for (const op of raw) {
+    const [copy, text, run] = prepareOp(op, limits);
+    ops.push(copy);
+    texts.push(text);
+    steps.push({ key: keyOf(op.in, op.id), if: op.if, run });
+  }
+  const body = encode(texts, reads);
+  if (over(body, limits.mutation)) throw tooLarge("mutation", limits.mutation);
+  return { ops, steps, reads, body };
+}
+
+/** The same mutation as of another seq: for one that is tried again. */
+export function rebased(prepared: Prepared, at: number): Prepared {
+  if (prepared.reads === undefined) return prepared;
+  const reads = { ...prepared.reads, at };
+  return { ...prepared, reads, body: encode(prepared.ops.map((op) => canonical(op)), reads) };
+}
+
+function encode(ops: readonly string[], reads: Reads | undefined): string {
+  return `"ops":[${ops.join(",")}]` + (reads === undefined ? "" : `,"reads":${canonical(reads)}`);
+}
+
+function prepareOp(op: Op, limits: Limits): [Op, string, Step["run"]] {
+  checkCollection(op.in);
+  checkId(op.id);
+  if (op.if !== undefined && !(Number.isSafeInteger(op.if) && op.if >= 0)) {
+    throw new SynclineError("bad_name", "if takes a version");
+  }
+  const head = { op: op.op, in: op.in, id: op.id, ...(op.if === undefined ? {} : { if: op.if }) };
+  const start = JSON.stringify(head).slice(0, -1);
+  switch (op.op) {
+    case "put": {
+      const text = canonicalRecord(op.value, { bytes: limits.entry });
+      const value = JSON.parse(text) as Doc;
+      return [{ ...head, op: "put", value }, `${start},"value":${text}}`, () => value];
+    }
+    case "patch": {
+      const update = parseUpdate(op.patch);
+      const text = update.toString();
+      const run = (before: Doc | undefined): Doc => {
+        if (before === undefined) throw new SynclineError("not_found", "no such entry");
+        return update.apply(before);
+      };
+      return [{ ...head, op: "patch", patch: JSON.parse(text) as typeof op.patch }, `${start},"patch":${text}}`, run];
+    }
+    case "delete":
+      return [{ ...head, op: "delete" }, start + "}", () => undefined];
+    default:
+      throw new SynclineError("bad_name", `no operation: ${String((op as { op: unknown }).op)}`);
+  }
+}
+
+/** Whether `text` has more than `limit` bytes. */
+function over(text: string, limit: number): boolean {
+  return text.length * 3 > limit && utf8Length(text) > limit;
+}
+
+function tooLarge(limit: string, most: number): SynclineError {
+  return new SynclineError("too_large", `over the limit ${limit} (${most})`);
+}

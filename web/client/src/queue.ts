@@ -1,0 +1,160 @@
+import type { Outcome } from "./api.js";
+import { Item } from "./item.js";
+import type { Prepared } from "./prepare.js";
+
+/** How many acknowledged mutations are kept for a server that lost history. */
+const KEPT = 1000;
+
+/**
+ * The mutations that are not done with, and their ids on the wire. A mutation
+ * is *open* until it has an outcome, and *queued* until it is also confirmed
+ * or refused.
+ */
+export class Queue {
+  /** By local id, in order. */
+  #queued = new Map<number, Item>();
+  /** Without outcome, by wire id, in order. */
+  #open = new Map<number, Item>();
+  /** With an outcome that is not confirmed yet, by local id. */
+  readonly #waiting = new Map<number, Item>();
+  /** Acknowledged and no longer queued, by wire id. */
+  #kept = new Map<number, Item>();
+  #serial = 0;
+  #wire = 0;
+  /** The highest wire id that was sent on the present connection. */
+  #sent = 0;
+
+  get size(): number {
+    return this.#queued.size;
+  }
+
+  items(): IterableIterator<Item> {
+    return this.#queued.values();
+  }
+
+  waiting(): IterableIterator<Item> {
+    return this.#waiting.values();
+  }
+
+  /** The highest wire id given. */
+  get wire(): number {
+    return this.#wire;
+  }
+
+  /** All mutations up to this wire id have an outcome. */
+  get acked(): number {
+    for (const wire of this.#open.keys()) return wire - 1;
+    return this.#wire;
+  }
+
+  /** The number of mutations sent that wait for an outcome. */
+  get inFlight(): number {
+    return Math.max(0, this.#sent - this.acked);
+  }
+
+  add(prepared: Prepared): Item {
+    const item = new Item(++this.#serial, ++this.#wire, prepared);
+    this.#queued.set(item.id, item);
+    this.#open.set(item.wire, item);
+    return item;
+  }
+
+  /** Takes note of a final outcome; undefined if no mutation waits for it. */
+  answer(outcome: Outcome): Item | undefined {
+    const item = this.#open.get(outcome.id);
+    if (item === undefined) return undefined;
+    this.#open.delete(outcome.id);
+    this.#waiting.set(item.id, item);
+    item.outcome = outcome;
+    return item;
+  }
+
+  /** Takes out a mutation that will have no outcome from the server. */
+  withdraw(item: Item): void {
+    this.#open.delete(item.wire);
+  }
+
+  /** Takes an answered mutation out. */
+  remove(item: Item): void {
+    this.#queued.delete(item.id);
+    this.#waiting.delete(item.id);
+    this.#kept.set(item.wire, item);
+    if (this.#kept.size <= KEPT) return;
+    for (const wire of this.#kept.keys()) {
+      this.#kept.delete(wire);
+      break;
+    }
+  }
+
+  /** Open mutations that were not sent yet, in order. */
+  *unsent(): IterableIterator<Item> {
+    for (let wire = Math.max(this.#sent, this.acked) + 1; wire <= this.#wire; wire++) {
+      const item = this.#open.get(wire);
+      if (item !== undefined) yield item;
+    }
+  }
+
+  sent(item: Item): void {
+    item.state = "sent";
+    this.#sent = item.wire;
+  }
+
+  /** Everything open from this wire id on is to be sent again. */
+  rewind(from = 0): void {
+    this.#sent = Math.min(this.#sent, Math.max(0, from - 1));
+    for (const item of this.#open.values()) {
+      if (item.wire >= from) item.state = "queued";
+    }
+  }
+
+  /**
+   * The server's history of this client ends at `last`, below what it had
+   * acknowledged. Puts the acknowledged mutations above it back before the
+   * queue and returns them. False if not all of them are there, or one of them
+   * was refused (to offer it again would decide anew what the user has seen
+   * decided): then {@link renumber} is left.
+   */
+  restore(last: number): { whole: boolean; back: Item[] } {
+    const lost = new Map<number, Item>();
+    for (const [wire, item] of this.#kept) if (wire > last) lost.set(wire, item);
+    for (const item of this.#queued.values()) {
+      if (item.outcome !== undefined && item.wire > last) lost.set(item.wire, item);
+    }
+    let complete = true;
+    for (let wire = last + 1; wire <= this.acked; wire++) complete &&= lost.has(wire);
+    const refused = [...lost.values()].some((item) => item.state === "rejected" || item.state === "discarded");
+    // Those still queued must be sent again in any case.
+    const back = [...lost.values()]
+      .filter((item) => this.#queued.has(item.id) || (complete && item.state === "applied"))
+      .sort((a, b) => a.id - b.id);
+    for (const item of back) {
+      this.#kept.delete(item.wire);
+      this.#waiting.delete(item.id);
+      item.outcome = undefined;
+      item.state = "queued";
+    }
+    this.#reorder([...back, ...this.#queued.values()]);
+    this.#sent = last;
+    return { whole: complete && !refused, back };
+  }
+
+  /** Gives what is open the ids 1, 2, 3, …, for a new client id. */
+  renumber(): void {
+    this.#kept.clear();
+    this.#wire = 0;
+    this.#sent = 0;
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    for (const item of open) {
+      item.wire = ++this.#wire;
+      item.state = "queued";
+      this.#open.set(item.wire, item);
+    }
+  }
+
+  #reorder(items: readonly Item[]): void {
+    const sorted = [...new Set(items)].sort((a, b) => a.id - b.id);
+    this.#queued = new Map(sorted.map((item) => [item.id, item]));
+    this.#open = new Map(sorted.filter((item) => item.outcome === undefined).map((item) => [item.wire, item]));
+  }
+}

@@ -1,0 +1,31 @@
+import type { Status, SyncState } from "./api.js";
+
+/** Whether two status objects say the same. */
+export function sameStatus(a: Status, b: Status): boolean {
+  return (
+    a.state === b.state &&
+    a.lastSynced === b.lastSynced &&
+    a.pending === b.pending &&
+    a.rejected === b.rejected &&
+    a.transport === b.transport &&
+    a.error?.code === b.error?.code &&
+    a.error?.message === b.error?.message
+  );
+}
+
+/** The state of several spaces together: `base` if there is none, else the one that is furthest from live. */
+export function sumOf(base: Status, spaces: readonly Status[]): Status {
+  if (spaces.length === 0) return base;
+  const order: readonly SyncState[] = ["stopped", "offline", "connecting", "syncing", "live"];
+  const state = base.state === "live" ? order[Math.min(...spaces.map((space) => order.indexOf(space.state)))] : base.state;
+  const times = spaces.map(({ lastSynced }) => lastSynced);
+  const error = base.error ?? spaces.find((space) => space.error !== undefined)?.error;
+  return {
+    state: state ?? base.state,
+    lastSynced: times.includes(null) ? null : Math.min(...times.map(Number)),
+    pending: spaces.reduce((n, space) => n + space.pending, 0),
+    rejected: spaces.reduce((n, space) => n + space.rejected, 0),
+    transport: base.transport,
+    ...(error && { error }),
+  };
+}
