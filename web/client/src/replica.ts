@@ -75,12 +75,17 @@ export class Replica {
   /** All entries of a collection as shown, in no order. */
   *entries(collection: string): IterableIterator<Entry> {
     const prefix = collection + "/";
+    // No key is made for an entry that nothing but the server has touched: this runs over whole collections.
+    const covered = new Set<string>();
+    for (const [key] of this.#overlay.shown()) if (key.startsWith(prefix)) covered.add(key.slice(prefix.length));
+    const marked = this.#refusals.size > 0;
     for (const entry of this.#confirmed.get(collection)?.values() ?? []) {
-      const key = prefix + entry.id;
-      if (!this.#overlay.covers(key)) yield this.#refusals.mark(key, entry);
+      if (covered.size > 0 && covered.has(entry.id)) continue;
+      yield marked ? this.#refusals.mark(prefix + entry.id, entry) : entry;
     }
-    for (const [key, entry] of this.#overlay.shown()) {
-      if (entry !== undefined && key.startsWith(prefix)) yield entry;
+    for (const id of covered) {
+      const entry = this.#overlay.get(prefix + id);
+      if (entry !== undefined) yield entry;
     }
   }
 
