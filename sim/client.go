@@ -21,7 +21,6 @@ type client struct {
 	core    *core.Core // nil while it is down
 	conn    *conn
 	ids     int
-	backoff time.Duration
 	cursor  space.Cursor // the last seen, for monotonic reads
 	made    []*intent    // what this client wanted, in order
 	retry   bool         // a connection is planned

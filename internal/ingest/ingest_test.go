@@ -22,7 +22,6 @@ type fake struct {
 	t        *testing.T
 	store    store.Store
 	head     space.Cursor
-	sentIDs  []string
 	puts     map[string]int // applied, by id
 	rejected []*fakeSent
 	left     int // mutations until it is cut off, if not negative

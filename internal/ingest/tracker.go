@@ -43,12 +43,13 @@ type mark struct {
 	ops int
 }
 
-// Its name is none that a space can have. Replicas keep their queue in the
-// collection "_queue" (package replica/core).
+// trackPath is a name that no space can have.
+const trackPath space.Path = "_import"
+
+// Replicas keep their queue in the collection "_queue" (package replica/core).
 const (
-	trackPath       space.Path = "_import"
-	queueCollection            = "_queue"
-	trimEvery                  = 256
+	queueCollection = "_queue"
+	trimEvery       = 256
 )
 
 var positionKey = space.Key{Collection: "positions", ID: "file"}

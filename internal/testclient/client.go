@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +20,6 @@ import (
 type Conn struct {
 	ws    *gws.Conn
 	lines chan []byte
-
-	mu   sync.Mutex
-	done bool
 }
 
 // Dial connects to a server's base URL, http://….
