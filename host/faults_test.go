@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
@@ -49,33 +50,29 @@ func (h *held) release() {
 // where its own mutation may be before its outcome has been sent. The outcome
 // comes first all the same.
 func TestAckBeforeCaughtUpDiff(t *testing.T) {
-	inner := memstore.New()
-	fill(t, newHost(t, host.Options{Store: inner}), 300, 1000)
-	s, held := holdAppends(inner)
-	h := newHost(t, host.Options{Store: s, Limits: wire.Limits{Queue: 4 << 10}})
-	p := connect(t, h, "ada")
-	p.send(&wire.Open{Space: path, Client: client("ada"), View: cards})
-	opened := expect[*wire.Opened](p)
-	p.push(put(1, "mine", `{}`))
-	<-held.begun // it is in the store, and the loop hangs before it answers
-	local := newCopy(t)
-	local.view = opened.View
-	acked := false
-	for local.entries["cards/mine"] == "" {
-		switch m := p.next().(type) {
-		case *wire.Ack:
-			acked = true
-		case *wire.Diff:
-			if m.To.Seq > 300 && !acked {
-				t.Fatal("the diff that holds the mutation comes before its outcome")
-			}
-			local.apply(m)
-			if local.cursor.Seq == 300 {
-				held.release()
-			}
+	synctest.Test(t, func(t *testing.T) {
+		inner := memstore.New()
+		fill(t, newHost(t, host.Options{Store: inner}), 100, 1000)
+		s, held := holdAppends(inner)
+		h := newHost(t, host.Options{Store: s, Limits: wire.Limits{Queue: 4 << 10}})
+		p := connect(t, h, "ada")
+		p.send(&wire.Open{Space: path, Client: client("ada"), View: cards})
+		local := newCopy(t)
+		local.view = expect[*wire.Opened](p).View
+		p.push(put(1, "mine", `{}`))
+		<-held.begun // it is in the store, and the loop hangs before it answers
+		local.until(p, 100)
+		synctest.Wait() // the catch-up has nothing more to do
+		if frames, _ := p.session.Take(1 << 20); len(frames) != 0 {
+			t.Errorf("before the outcome comes %s", frames[0])
 		}
-	}
-	local.holds(s, "cards")
+		held.release()
+		if a := expect[*wire.Ack](p); a.Outcomes[0].Seq != 101 {
+			t.Errorf("%s", wire.Encode(a))
+		}
+		local.until(p, 101)
+		local.holds(s, "cards")
+	})
 }
 
 // TestStorageFailure: the node stops, everybody is sent away, and nothing was

@@ -11,6 +11,7 @@ import (
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/store/memstore"
 	"github.com/syncline/syncline/wire"
 )
@@ -159,25 +160,28 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// A hanging store's appends take until somebody loses patience.
+type hanging struct{ store.Store }
+
+func (hanging) Append(ctx context.Context, _ ...store.Batch) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // TestCloseInTime: a store that hangs does not keep Close from giving up, and that
 // is no failure of the store.
 func TestCloseInTime(t *testing.T) {
-	s, held := holdAppends(memstore.New())
-	h := host.New(host.Options{Store: s, Authority: authz.Development{}})
+	h := host.New(host.Options{Store: hanging{memstore.New()}, Authority: authz.Development{}})
 	p := connect(t, h, "ada")
 	p.open(wire.Open{Client: client("ada")})
 	p.push(put(1, "x", `{}`))
-	<-held.begun
 	ctx, cancel := context.WithCancel(t.Context())
-	closed := make(chan error)
-	go func() { closed <- h.Close(ctx) }()
 	cancel()
+	if err := h.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
 	if e := expectEnd(p); e.Code != wire.CodeShuttingDown {
 		t.Errorf("%s", wire.Encode(e))
-	}
-	held.release()
-	if err := <-closed; !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
 	}
 	select {
 	case <-h.Failed():

@@ -3,6 +3,7 @@ package host_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
@@ -64,7 +65,9 @@ const partBytes = 64<<10 + 2048 // of a catch-up's frame, see core
 
 // TestManySlowSpaces: catch-ups of many spaces overfill one session no more than
 // one does.
-func TestManySlowSpaces(t *testing.T) {
+func TestManySlowSpaces(t *testing.T) { synctest.Test(t, manySlowSpaces) }
+
+func manySlowSpaces(t *testing.T) {
 	const spaces, queue = 12, 32 << 10
 	s := memstore.New()
 	h := newHost(t, host.Options{Store: s, Limits: wire.Limits{Queue: queue}})
@@ -83,6 +86,7 @@ func TestManySlowSpaces(t *testing.T) {
 	}
 	got, most := map[string]int{}, 0
 	for total := 0; total < spaces*150; {
+		synctest.Wait() // until all that can be queued is
 		frames, _ := p.session.Take(1 << 30)
 		bytes := 0
 		for _, f := range frames {
@@ -97,9 +101,6 @@ func TestManySlowSpaces(t *testing.T) {
 			}
 		}
 		most = max(most, bytes)
-		if len(frames) == 0 {
-			<-p.wake
-		}
 	}
 	if most > queue+partBytes+spaces*512 {
 		t.Errorf("%d bytes waited at once", most)

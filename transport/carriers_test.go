@@ -327,7 +327,7 @@ func TestOversize(t *testing.T) {
 	}
 
 	session := s.do("POST", "/v1/poll", string(lines(hello))).header.Get("Syncline-Session")
-	if a := s.do("POST", "/v1/send", long+"\n", "Syncline-Session", session); a.status != http.StatusRequestEntityTooLarge || !strings.Contains(a.body, `"limit":"message"`) {
+	if a := s.do("POST", "/v1/send", strings.Repeat("x", 1<<20+100)+"\n", "Syncline-Session", session); a.status != http.StatusRequestEntityTooLarge || !strings.Contains(a.body, `"limit":"message"`) {
 		t.Errorf("%+v", a)
 	}
 	// Whatever is cut off is not taken for the whole, wherever the limit falls.

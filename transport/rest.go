@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/wire"
@@ -223,7 +224,8 @@ func (r *restRequest) viewParam() (space.View, error) {
 	if len(view) == 0 {
 		return nil, &wire.Error{Code: wire.CodeBadView, Message: "the view has no parts"}
 	}
-	return view, nil
+	_, err := kernel.CompileView(view, r.t.host.Limits())
+	return view, err
 }
 
 // trimmedStatus answers with why a cursor is of no use.
