@@ -55,6 +55,7 @@ type Host struct {
 	mu       sync.Mutex
 	loops    map[space.Path]*loop
 	sessions map[*Session]struct{}
+	born     uint64 // sessions so far
 	closed   bool
 	failure  error
 	failed   chan struct{}

@@ -22,6 +22,7 @@ type Session struct {
 	host *Host
 	id   string // secret: names the session in requests
 	name string // public: names it to other sessions
+	born uint64
 	out  outbox
 
 	// Only the goroutine that calls Receive touches these.
@@ -55,7 +56,8 @@ func (h *Host) NewSession(wake func(*Session)) (*Session, error) {
 	if h.closed || h.failure != nil {
 		return nil, &wire.Error{Code: wire.CodeShuttingDown, RetryMS: 1000, Message: "the server is restarting", Fatal: true}
 	}
-	s := &Session{host: h, id: newName(32), name: newName(10), checking: make(chan struct{}, 1)}
+	h.born++
+	s := &Session{host: h, id: newName(32), name: newName(10), born: h.born, checking: make(chan struct{}, 1)}
 	s.out = outbox{limit: h.opts.Limits.Queue, wake: func() { wake(s) }, stats: &h.stats}
 	h.sessions[s] = struct{}{}
 	h.stats.Sessions.Add(1)
@@ -233,7 +235,7 @@ func (s *Session) hold(path space.Path) (p *place, fresh bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	p = &place{l, &core.Member{Sink: &s.out, User: s.who.User(), Name: s.name, Guard: s.who.Guard(path)}, 1}
+	p = &place{l, &core.Member{Sink: &s.out, User: s.who.User(), Name: s.name, Born: s.born, Guard: s.who.Guard(path)}, 1}
 	if err := s.note(path, p); err != nil {
 		s.host.release(l)
 		return nil, false, err

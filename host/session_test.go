@@ -227,10 +227,24 @@ func TestDisplaced(t *testing.T) {
 	if d := expect[*wire.Diff](first); d.Put[0].Key.ID != "y" {
 		t.Errorf("the displaced session no longer reads: %s", wire.Encode(d))
 	}
+	// An open of the first that is read late takes nothing from the second.
+	first.send(&wire.Open{Space: path, Client: client("ada"), View: cards})
+	first.refused(wire.CodeDisplaced)
+	second.push(put(2, "y", `{}`))
+	if m := second.next(); m != nil {
+		if _, diff := m.(*wire.Diff); !diff {
+			t.Errorf("%s", wire.Encode(m))
+		}
+	}
+	expect[*wire.Ack](second)
+	expect[*wire.Diff](first)
 	// When the second goes, nothing of the first's is taken from it again.
 	second.session.Close()
-	first.open(wire.Open{Client: client("ada"), Acked: 1})
-	first.push(put(2, "z", `{}`))
+	for opened := false; !opened; { // once the second has left
+		first.send(&wire.Open{Space: path, Client: client("ada"), Acked: 2})
+		_, opened = first.next().(*wire.Opened)
+	}
+	first.push(put(3, "z", `{}`))
 	expect[*wire.Ack](first)
 }
 
@@ -295,8 +309,12 @@ func TestHello(t *testing.T) {
 		first any
 		code  string
 	}{
-		{&wire.Ping{}, wire.CodeMalformed}, {&wire.Open{Space: path}, wire.CodeMalformed}, {`{"t":"hello"`, wire.CodeMalformed}, {`{"t":"hello","v":[1],"admin":true}`, wire.CodeMalformed},
-		{&wire.Hello{V: []int{2, 3}}, wire.CodeUnsupportedVersion}, {&wire.Hello{V: []int{}}, wire.CodeUnsupportedVersion},
+		{&wire.Ping{}, wire.CodeMalformed},
+		{&wire.Open{Space: path}, wire.CodeMalformed},
+		{`{"t":"hello"`, wire.CodeMalformed},
+		{`{"t":"hello","v":[1],"admin":true}`, wire.CodeMalformed},
+		{&wire.Hello{V: []int{2, 3}}, wire.CodeUnsupportedVersion},
+		{&wire.Hello{V: []int{}}, wire.CodeUnsupportedVersion},
 		{&wire.Hello{V: []int{1}, User: strings.Repeat("x", 300)}, wire.CodeUnauthorized},
 	} {
 		p := dumb(t, h)

@@ -35,8 +35,12 @@ func history(t *rapid.T) *ledger {
 }
 
 var views = []space.View{
-	{{In: "c"}}, {{In: "c"}, {In: "d"}}, {{In: "d", Where: []byte(`{"n":1}`)}}, {{In: "c", Where: []byte(`{"n":{"$gt":1}}`)}, {In: "c", Where: []byte(`{"n":0}`)}},
-	{{In: "c", Where: []byte(`{"n":{"$lt":2}}`)}, {In: "d"}}, {{In: "none"}},
+	{{In: "c"}},
+	{{In: "c"}, {In: "d"}},
+	{{In: "d", Where: []byte(`{"n":1}`)}},
+	{{In: "c", Where: []byte(`{"n":{"$gt":1}}`)}, {In: "c", Where: []byte(`{"n":0}`)}},
+	{{In: "c", Where: []byte(`{"n":{"$lt":2}}`)}, {In: "d"}},
+	{{In: "none"}},
 }
 
 func anyView(t *rapid.T, name string) *kernel.View {

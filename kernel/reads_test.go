@@ -117,10 +117,16 @@ func TestReadsOfTheRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ reads, code, path string }{
-		{`{"at":5}`, "invalid", "reads.at"}, {`{"at":9007199254740991}`, "invalid", "reads.at"}, {`{"at":4}`, "", ""},
-		{`{"at":1}`, "stale", "reads.at"}, {`{"at":2,"keys":[["c","y"]]}`, "", ""}, {`{"at":2,"where":[{"in":"c","where":{"a":1}}]}`, "", ""},
-		{`{"at":4,"keys":[["_c","y"]]}`, "invalid", "reads.keys[0]"}, {`{"at":4,"where":[{"in":"c","where":{"a":{"$regex":"x"}}}]}`, "invalid", "reads.where"},
-		{`{"at":4,"keys":[["c","y"],["c","z"],["c","u"]]}`, "", ""}, {`{"at":4,"keys":[["c","y"],["c","z"],["c","u"]],"where":[{"in":"c"}]}`, "too_large", "reads"},
+		{`{"at":5}`, "invalid", "reads.at"},
+		{`{"at":9007199254740991}`, "invalid", "reads.at"},
+		{`{"at":4}`, "", ""},
+		{`{"at":1}`, "stale", "reads.at"},
+		{`{"at":2,"keys":[["c","y"]]}`, "", ""},
+		{`{"at":2,"where":[{"in":"c","where":{"a":1}}]}`, "", ""},
+		{`{"at":4,"keys":[["_c","y"]]}`, "invalid", "reads.keys[0]"},
+		{`{"at":4,"where":[{"in":"c","where":{"a":{"$regex":"x"}}}]}`, "invalid", "reads.where"},
+		{`{"at":4,"keys":[["c","y"],["c","z"],["c","u"]]}`, "", ""},
+		{`{"at":4,"keys":[["c","y"],["c","z"],["c","u"]],"where":[{"in":"c"}]}`, "too_large", "reads"},
 		{`{"at":4,"where":[{"in":"c"},{"in":"d"},{"in":"e"}]}`, "invalid", "reads.where"},
 	} {
 		m := l.parse(`{"ops":[{"op":"delete","in":"q","id":"x"}],"reads":` + c.reads + `}`)

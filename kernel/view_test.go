@@ -28,9 +28,14 @@ func TestCompileViewRefuses(t *testing.T) {
 		view        space.View
 		code, limit string
 	}{
-		{"parts below", fill(parts(3), "c"), "", ""}, {"parts at", fill(parts(4), "c"), "", ""}, {"parts above", fill(parts(5), "c"), wire.CodeTooMany, "parts"},
-		{"selector below", long(99), "", ""}, {"selector at", long(100), "", ""}, {"selector above", long(101), wire.CodeTooMany, "selector"},
-		{"collection", space.View{{In: "_c"}}, wire.CodeBadName, ""}, {"operator", space.View{{In: "c", Where: []byte(`{"a":{"$regex":"x"}}`)}}, wire.CodeBadView, ""},
+		{"parts below", fill(parts(3), "c"), "", ""},
+		{"parts at", fill(parts(4), "c"), "", ""},
+		{"parts above", fill(parts(5), "c"), wire.CodeTooMany, "parts"},
+		{"selector below", long(99), "", ""},
+		{"selector at", long(100), "", ""},
+		{"selector above", long(101), wire.CodeTooMany, "selector"},
+		{"collection", space.View{{In: "_c"}}, wire.CodeBadName, ""},
+		{"operator", space.View{{In: "c", Where: []byte(`{"a":{"$regex":"x"}}`)}}, wire.CodeBadView, ""},
 		{"null", space.View{{In: "c", Where: []byte(`null`)}}, wire.CodeBadView, ""},
 	} {
 		_, err := kernel.CompileView(c.view, limits)

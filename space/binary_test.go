@@ -18,8 +18,10 @@ func sampleCommits() []*Commit {
 			{Key: Key{"cards", "c1"}, Type: Record, Hash: PayloadHash([]byte(`{"a":1}`)), Payload: []byte(`{"a":1}`)},
 			{Key: Key{"cards", "ünï/…"}, Type: Record, Deleted: true},
 		}},
-		{Seq: 2, Time: at, Author: "ada", Client: "client-0123456789", Mutation: 2, Previous: 1,
-			Refusal: &Refusal{Code: CodeStale, Path: "ops[0].if", Message: "changed", Key: Key{"cards", "c1"}}},
+		{
+			Seq: 2, Time: at, Author: "ada", Client: "client-0123456789", Mutation: 2, Previous: 1,
+			Refusal: &Refusal{Code: CodeStale, Path: "ops[0].if", Message: "changed", Key: Key{"cards", "c1"}},
+		},
 		{Seq: 3, Time: time.UnixMilli(-5).UTC()},
 	}
 	previous := Digest{}

@@ -2,7 +2,6 @@ package space
 
 import (
 	"fmt"
-	"hash/fnv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -60,24 +59,38 @@ func (k Key) Pair() KeyPair { return KeyPair{k.Collection, k.ID} }
 // ContentHash tells apart two mutations that carry the same client and id. It
 // is no defence against forgery, only the means to notice a cloned replica.
 func (m *Mutation) ContentHash() uint64 {
-	h := fnv.New64a()
-	var scratch [64]byte
-	field := func(s string) {
-		h.Write(appendUint(scratch[:0], uint64(len(s))))
-		h.Write([]byte(s))
-	}
+	h := fnv64(14695981039346656037)
 	for i := range m.Ops {
 		op := &m.Ops[i]
-		field(op.Op)
-		field(op.In)
-		field(op.ID)
-		field(string(op.Value))
-		field(string(op.Patch))
+		h = hashField(h, op.Op)
+		h = hashField(h, op.In)
+		h = hashField(h, op.ID)
+		h = hashField(h, op.Value)
+		h = hashField(h, op.Patch)
 		if op.If != nil {
-			h.Write(appendUint(scratch[:0], uint64(*op.If)+1))
+			h = h.uint(uint64(*op.If) + 1)
 		}
 	}
-	return h.Sum64()
+	return uint64(h)
+}
+
+// fnv64 is a 64-bit FNV-1a under way.
+type fnv64 uint64
+
+func (h fnv64) uint(n uint64) fnv64 {
+	var scratch [10]byte
+	for _, b := range appendUint(scratch[:0], n) {
+		h = (h ^ fnv64(b)) * 1099511628211
+	}
+	return h
+}
+
+func hashField[T ~string | ~[]byte](h fnv64, field T) fnv64 {
+	h = h.uint(uint64(len(field)))
+	for i := 0; i < len(field); i++ {
+		h = (h ^ fnv64(field[i])) * 1099511628211
+	}
+	return h
 }
 
 // An OutcomeKind is one of the ways in which a mutation ends.

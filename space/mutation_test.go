@@ -45,7 +45,10 @@ func TestViewCanonical(t *testing.T) {
 		{{In: "b", Where: where(`{"x":1}`)}, {In: "a", Where: where(`{"x":1}`)}, {In: "b", Where: where(`{}`)}},
 	}
 	others := []View{
-		{}, {{In: "b"}}, {{In: "b"}, {In: "a"}}, {{In: "b"}, {In: "a", Where: where(`{"x":2}`)}},
+		{},
+		{{In: "b"}},
+		{{In: "b"}, {In: "a"}},
+		{{In: "b"}, {In: "a", Where: where(`{"x":2}`)}},
 		{{In: "b"}, {In: "a", Where: where(`{"x":1}`)}, {In: "a", Where: where(`{"y":1}`)}},
 	}
 	ids := map[string]bool{}

@@ -19,18 +19,26 @@ func TestNames(t *testing.T) {
 		good  []string
 		bad   []string
 	}{
-		{"space", path,
+		{
+			"space", path,
 			[]string{"a", "0", "team/alpha", "a.b-c_d/9", "a/b/c/d/e/f/g/h", many("a", 128), many("a", 63) + "/" + many("b", 64)},
-			[]string{"", "/", "a/", "/a", "a//b", "A", "ä", "-a", "_a", ".a", "a/.b", "a/-", "a b", "a\x00", "a\n", "a/b/c/d/e/f/g/h/i", many("a", 129)}},
-		{"collection", collection,
+			[]string{"", "/", "a/", "/a", "a//b", "A", "ä", "-a", "_a", ".a", "a/.b", "a/-", "a b", "a\x00", "a\n", "a/b/c/d/e/f/g/h/i", many("a", 129)},
+		},
+		{
+			"collection", collection,
 			[]string{"a", "Z", "cards", "a-b_C9", many("a", 64)},
-			[]string{"", "_a", "9a", "-a", "a.b", "a b", "a/b", "ä", "a\x00", many("a", 65)}},
-		{"id", id,
+			[]string{"", "_a", "9a", "-a", "a.b", "a b", "a/b", "ä", "a\x00", many("a", 65)},
+		},
+		{
+			"id", id,
 			[]string{"a", " ", "/", "a/b", "..", "%2F", "ünï…🎉", "\u2028", "<b>", `"\`, "\u0080", many("a", 256)},
-			[]string{"", "\x00", "a\x1f", "a\x7f", "a\n", "\xff", "\xc0\x80", "\xed\xa0\x80", many("a", 257)}},
-		{"client", client,
+			[]string{"", "\x00", "a\x1f", "a\x7f", "a\n", "\xff", "\xc0\x80", "\xed\xa0\x80", many("a", 257)},
+		},
+		{
+			"client", client,
 			[]string{many("a", 16), many("Z", 64), "abcDEF012_-xyz00"},
-			[]string{"", many("a", 15), many("a", 65), "abc def ghi jkl mno", "abcdefghijklmnop.", "abcdefghijklmnopä"}},
+			[]string{"", many("a", 15), many("a", 65), "abc def ghi jkl mno", "abcdefghijklmnop.", "abcdefghijklmnopä"},
+		},
 	} {
 		for _, s := range c.good {
 			if err := c.parse(s); err != nil {

@@ -18,12 +18,25 @@ func TestOrigin(t *testing.T) {
 		method, path, origin string
 		refused, cors        bool
 	}{
-		{"PUT", record, "", false, false}, {"PUT", record, own, false, false}, {"PUT", record, allowed, false, true}, {"PUT", record, evil, true, false},
-		{"PUT", record, "null", true, false}, {"PUT", record, "https://app.example.com.evil.example", true, false}, {"PUT", record, "http://app.example.com", true, false},
-		{"PUT", record, "http://sync.example.com:81", true, false}, {"PUT", record, "://", true, false},
-		{"POST", "/v1/poll", evil, true, false}, {"POST", "/v1/stream", evil, true, false}, {"POST", "/v1/send", evil, true, false}, {"POST", "/v1/spaces/a/-/_push", evil, true, false},
-		{"GET", "/v1/ws", evil, true, false}, {"GET", "/v1/ws", "null", true, false}, {"GET", record, evil, false, false}, {"GET", record, allowed, false, true},
-		{"OPTIONS", record, allowed, false, true}, {"OPTIONS", record, evil, true, false},
+		{"PUT", record, "", false, false},
+		{"PUT", record, own, false, false},
+		{"PUT", record, allowed, false, true},
+		{"PUT", record, evil, true, false},
+		{"PUT", record, "null", true, false},
+		{"PUT", record, "https://app.example.com.evil.example", true, false},
+		{"PUT", record, "http://app.example.com", true, false},
+		{"PUT", record, "http://sync.example.com:81", true, false},
+		{"PUT", record, "://", true, false},
+		{"POST", "/v1/poll", evil, true, false},
+		{"POST", "/v1/stream", evil, true, false},
+		{"POST", "/v1/send", evil, true, false},
+		{"POST", "/v1/spaces/a/-/_push", evil, true, false},
+		{"GET", "/v1/ws", evil, true, false},
+		{"GET", "/v1/ws", "null", true, false},
+		{"GET", record, evil, false, false},
+		{"GET", record, allowed, false, true},
+		{"OPTIONS", record, allowed, false, true},
+		{"OPTIONS", record, evil, true, false},
 	} {
 		headers := []string{"Host", "sync.example.com"}
 		if c.origin != "" {

@@ -279,8 +279,15 @@ func TestChanges(t *testing.T) {
 		status int
 		ids    string
 	}{
-		{cursors[2], 200, "234"}, {cursors[4], 200, "4"}, {cursors[5], 200, ""}, {"", 200, "01234"},
-		{cursors[1], 410, ""}, {cursors[0], 410, ""}, {"4-AAAAAAAAAAAAAAAAAAAAAA", 409, ""}, {"6-AAAAAAAAAAAAAAAAAAAAAA", 409, ""}, {"x", 400, ""},
+		{cursors[2], 200, "234"},
+		{cursors[4], 200, "4"},
+		{cursors[5], 200, ""},
+		{"", 200, "01234"},
+		{cursors[1], 410, ""},
+		{cursors[0], 410, ""},
+		{"4-AAAAAAAAAAAAAAAAAAAAAA", 409, ""},
+		{"6-AAAAAAAAAAAAAAAAAAAAAA", 409, ""},
+		{"x", 400, ""},
 	} {
 		a := s.do("GET", rest+"_changes?"+view+"&since="+c.since, "")
 		if a.status != c.status {

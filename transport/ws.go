@@ -17,7 +17,7 @@ import (
 const (
 	silence      = 60 * time.Second // clients ping after 25 s
 	writeTimeout = 30 * time.Second
-	readBuffer   = 2 << 10 // per connection, held while it is idle
+	readBuffer   = 4 << 10 // per connection, held while it is idle
 	writeBytes   = 128 << 10
 )
 

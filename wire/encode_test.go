@@ -24,8 +24,13 @@ func TestDiffWriter(t *testing.T) {
 		puts, dels        int
 		reset, more, last bool
 	}{
-		{name: "empty"}, {name: "one put", puts: 1}, {name: "one del", dels: 1}, {name: "many", puts: len(weird), dels: len(weird)},
-		{name: "more", puts: 2, more: true}, {name: "reset", reset: true, puts: 3, last: true}, {name: "empty reset", reset: true, last: true},
+		{name: "empty"},
+		{name: "one put", puts: 1},
+		{name: "one del", dels: 1},
+		{name: "many", puts: len(weird), dels: len(weird)},
+		{name: "more", puts: 2, more: true},
+		{name: "reset", reset: true, puts: 3, last: true},
+		{name: "empty reset", reset: true, last: true},
 		{name: "first part of a reset", reset: true, puts: 1, more: true},
 	} {
 		want := &wire.Diff{T: "diff", Space: "team/alpha", View: "9f86", From: cursor(3), To: cursor(9), Reset: shape.reset, More: shape.more}
@@ -71,8 +76,10 @@ func TestAppendAck(t *testing.T) {
 	outcomes := []space.Outcome{
 		{ID: 1, Kind: space.Applied, Seq: 5},
 		{ID: 2, Kind: space.Rejected, Seq: 6, Code: space.CodeStale, Path: "ops[0].if", Message: `"<\u2028`, Current: &space.Current{In: "c", ID: weird[2], Version: 3, Value: jsontext.Value(`{}`)}},
-		{ID: 3, Kind: space.Duplicate}, {ID: 4, Kind: space.Quarantined, Seq: 7, Code: "quarantined", Message: "m"},
-		{ID: 5, Kind: space.RetryAfter, RetryMS: 100}, {ID: 6, Kind: space.Applied, Seq: space.MaxSeq},
+		{ID: 3, Kind: space.Duplicate},
+		{ID: 4, Kind: space.Quarantined, Seq: 7, Code: "quarantined", Message: "m"},
+		{ID: 5, Kind: space.RetryAfter, RetryMS: 100},
+		{ID: 6, Kind: space.Applied, Seq: space.MaxSeq},
 	}
 	for n := range len(outcomes) + 1 {
 		want := &wire.Ack{T: "ack", Space: "team/alpha", Outcomes: outcomes[:n]}

@@ -17,9 +17,19 @@ func TestDecodeMatchesTags(t *testing.T) {
 		names []string
 		must  int
 	}{
-		{Hello{}, namesHello, 2}, {Open{}, namesOpen, 2}, {Close{}, namesSpace, 2}, {Check{}, namesSpace, 2}, {Push{}, namesPush, 3},
-		{Presence{}, namesPresence, 3}, {Cast{}, namesCast, 3}, {Ping{}, namesAlone, 1}, {Pong{}, namesAlone, 1},
-		{space.Mutation{}, namesMutation, 1}, {space.Op{}, namesOp, 3}, {space.Reads{}, namesReads, 1}, {space.Part{}, namesPart, 1},
+		{Hello{}, namesHello, 2},
+		{Open{}, namesOpen, 2},
+		{Close{}, namesSpace, 2},
+		{Check{}, namesSpace, 2},
+		{Push{}, namesPush, 3},
+		{Presence{}, namesPresence, 3},
+		{Cast{}, namesCast, 3},
+		{Ping{}, namesAlone, 1},
+		{Pong{}, namesAlone, 1},
+		{space.Mutation{}, namesMutation, 1},
+		{space.Op{}, namesOp, 3},
+		{space.Reads{}, namesReads, 1},
+		{space.Part{}, namesPart, 1},
 	} {
 		var all, must []string
 		for f := range reflect.TypeOf(c.of).Fields() {
@@ -45,8 +55,10 @@ func TestClasses(t *testing.T) {
 	for class, codes := range map[Class][]string{
 		Retry: {"mutation_gap", "rate_limited", "overloaded", "shutting_down", "unknown_session", "unavailable", "internal"},
 		Ask:   {"unauthorized", "forbidden"},
-		Stop: {"malformed", "message_too_large", "too_deep", "unsupported_version", "bad_name", "bad_view", "bad_cursor", "not_open", "no_client",
-			"client_mismatch", "client_forked", "displaced", "too_many", "a code that does not exist yet"},
+		Stop: {
+			"malformed", "message_too_large", "too_deep", "unsupported_version", "bad_name", "bad_view", "bad_cursor", "not_open", "no_client",
+			"client_mismatch", "client_forked", "displaced", "too_many", "a code that does not exist yet",
+		},
 	} {
 		for _, code := range codes {
 			if got := ClassOf(code); got != class {

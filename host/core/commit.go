@@ -251,37 +251,51 @@ func (s *Space) lag(m *Member) {
 	s.cfg.Lagging(m)
 }
 
-// acks sends the outcomes of a turn, one frame for each session.
+// answers is what one member is told of a turn.
+type answers struct {
+	member   *Member
+	outcomes []space.Outcome
+	refused  *wire.Error // the first; whatever follows it is refused for its sake
+}
+
+// acks sends the outcomes of a turn, one frame for each session, and then why it
+// took no more.
 func (s *Space) acks(t *Turn) {
-	grouped := map[*Member][]space.Outcome{}
-	order := make([]*Member, 0, 4)
+	var all []answers
+	index := map[*Member]int{}
+	at := -1
 	for i := range t.taken {
 		q := &t.taken[i]
 		if q.request != nil {
 			s.answer(q.request, t.outcomes[i], t.refused[i], t.plan.Head())
 			continue
 		}
-		outcomes, ok := grouped[q.member]
-		if !ok {
-			order = append(order, q.member)
+		if at < 0 || all[at].member != q.member { // those of one member tend to stand together
+			n, known := index[q.member]
+			if !known {
+				n = len(all)
+				index[q.member] = n
+				all = append(all, answers{member: q.member, outcomes: make([]space.Outcome, 0, min(len(t.taken)-i, 64))})
+			}
+			at = n
 		}
-		if t.refused[i] == nil && t.outcomes[i].Kind != "" {
-			outcomes = append(outcomes, t.outcomes[i])
+		a := &all[at]
+		switch {
+		case t.refused[i] != nil && a.refused == nil:
+			a.refused = t.refused[i]
+		case t.refused[i] == nil && t.outcomes[i].Kind != "":
+			a.outcomes = append(a.outcomes, t.outcomes[i])
 		}
-		grouped[q.member] = outcomes
 	}
-	for _, m := range order {
-		if outcomes := grouped[m]; len(outcomes) > 0 {
-			s.ack(m, outcomes)
+	for i := range all {
+		a := &all[i]
+		if len(a.outcomes) > 0 {
+			s.ack(a.member, a.outcomes)
 		}
-	}
-	refused := map[*Member]bool{} // whatever follows the first one is refused for its sake
-	for i := range t.taken {
-		if m := t.taken[i].member; m != nil && t.refused[i] != nil && !m.gone && !refused[m] {
-			refused[m] = true
-			e := *t.refused[i]
+		if a.refused != nil && !a.member.gone {
+			e := *a.refused
 			e.Space = string(s.cfg.Path)
-			m.Sink.Send(wire.Encode(&e))
+			a.member.Sink.Send(wire.Encode(&e))
 		}
 	}
 }

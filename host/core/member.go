@@ -17,6 +17,7 @@ type Member struct {
 	Sink  Sink
 	User  string
 	Name  string // the session's public name
+	Born  uint64 // sessions that began later have higher ones
 	Guard kernel.Guard
 
 	client  space.ClientID

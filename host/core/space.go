@@ -125,6 +125,13 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 		}
 	}
 
+	// The open of a connection that has broken may be read after that of the
+	// connection which the client made next. That one must not lose to it.
+	former := s.owners[req.Client]
+	if former != nil && former.Born > m.Born {
+		return &wire.Error{Code: wire.CodeDisplaced, Message: "a later session has opened the space with this client id"}
+	}
+
 	// Nothing can fail from here on.
 	s.leaveView(m)
 	s.disown(m)
@@ -132,7 +139,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	m.setCatchUp(catch)
 	s.members.add(m)
 	if !m.client.IsZero() {
-		if former := s.owners[m.client]; former != nil && former != m {
+		if former != nil && former != m {
 			former.client = ""
 			former.Sink.Send(wire.Encode(&wire.Error{
 				Code: wire.CodeDisplaced, Space: string(s.cfg.Path),

@@ -28,7 +28,7 @@ type nodeFlags struct {
 func (o *nodeFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4600", "address to serve on; port 0 takes any that is free")
 	f.DurationVar(&o.retain, "retain", 30*24*time.Hour, "how long history is kept; replicas that were away for longer get a snapshot. Negative keeps it for ever")
-	f.Int64Var(&o.cacheBytes, "cache-bytes", 0, "size of the block cache in bytes; 0 is the store's default, 8 MiB")
+	f.Int64Var(&o.cacheBytes, "cache-bytes", 0, "size of the block cache in bytes; 0 is the store's default, 32 MiB")
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "web origin, such as https://app.example.com, that may connect besides the server's own; may be repeated")
 	f.BoolVar(&o.anyone, anyoneFlag, false, "listen beyond this machine, though there are no access rules yet")
 	registerLimits(f, &o.limits)

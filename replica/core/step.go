@@ -39,6 +39,7 @@ func (s *step) del(key space.Key) { s.put(key, nil) }
 func (s *step) touch() { s.dirty = true }
 
 func queueKey(id LocalID) space.Key { return space.Key{Collection: queueCollection, ID: id.rowID()} }
+
 func rejectedKey(id LocalID) space.Key {
 	return space.Key{Collection: rejectedCollection, ID: id.rowID()}
 }

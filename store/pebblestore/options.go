@@ -7,16 +7,17 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Options tune a store; the zero value is right for a small server.
 type Options struct {
-	// CacheBytes is the size of the block cache, 8 MiB if zero.
+	// CacheBytes is the size of the block cache, 32 MiB if zero; it grows as it is used.
 	CacheBytes int64
 
 	// MemTableBytes is how much Pebble gathers in memory before it writes a
-	// table, 16 MiB if zero. Memory grows towards a few times of it under load,
+	// table, 64 MiB if zero. Memory grows towards a few times of it under load,
 	// from 256 KiB when idle.
 	MemTableBytes uint64
 
@@ -45,10 +46,10 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 8 << 20
+		o.CacheBytes = 32 << 20
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 16 << 20
+		o.MemTableBytes = 64 << 20
 	}
 	if o.MaxOpenFiles == 0 {
 		o.MaxOpenFiles = 512
@@ -85,6 +86,10 @@ func (s *Store) pebbleOptions() *pebble.Options {
 			},
 		},
 	}
+	// Half of the CPU of a busy writer used to go into rewriting tables. More of them
+	// may lie side by side before that: point reads have bloom filters.
+	o.L0CompactionThreshold = 8
+	o.LBaseMaxBytes = 256 << 20
 	// One shard per file cache would be enough for the two cores of a small
 	// server, and each costs memory and a goroutine.
 	o.Experimental.FileCacheShards = 2
@@ -92,6 +97,10 @@ func (s *Store) pebbleOptions() *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 8 << 10
+		if i < 2 {
+			// What is written here is soon written again further down.
+			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		}
 	}
 	return o
 }
