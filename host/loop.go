@@ -110,6 +110,7 @@ func (l *loop) run() {
 		l.mu.Lock()
 		l.stopped = true
 		l.mu.Unlock()
+		l.host.discard(l) // whoever comes back finds a new one
 		l.host.opts.Logger.Error("a space broke down", "space", l.path, "error", err)
 		l.host.endMembers(l, &wire.Error{Code: wire.CodeInternal, Message: "the space broke down", RetryMS: 1000, Fatal: true})
 	}

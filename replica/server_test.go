@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -153,8 +154,8 @@ func TestExactlyOnce(t *testing.T) {
 					}
 					return tx.Patch("cards", fmt.Sprintf("r%d-00", i), `{"$inc":{"n":1}}`)
 				}))
-				if n%10 == 0 {
-					time.Sleep(time.Millisecond * time.Duration(rand.IntN(5)))
+				for range rand.IntN(5) {
+					runtime.Gosched()
 				}
 				if n%25 == 0 {
 					r.GoOnline() // do not wait out the backoff

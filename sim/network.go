@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"time"
 
 	hostcore "github.com/syncline/syncline/host/core"
@@ -15,6 +16,7 @@ type conn struct {
 	server  *session
 	cut     bool
 	silent  bool // half open: nothing arrives any more, and nobody has noticed
+	lossy   bool // something has vanished on it
 	last    [2]time.Duration
 	waiting int // bytes under way to the client: the outbox
 }
@@ -30,6 +32,12 @@ func (c *conn) send(direction int, data []byte, deliver func([]byte)) {
 		return
 	}
 	chaos := &c.w.plan
+	if !c.w.healed && direction == toClient && c.chance(chaos.vanish) && whole(data) {
+		// No carrier should do this; the next diff shows that one is missing.
+		c.note("vanished")
+		c.lossy = true
+		return
+	}
 	at := max(c.now+c.between(chaos.minDelay, chaos.maxDelay), c.last[direction])
 	healthy := c.w.healed
 	if !healthy && c.chance(chaos.reorder) && direction == toServer {
@@ -66,6 +74,11 @@ func (c *conn) send(direction int, data []byte, deliver func([]byte)) {
 		c.silent = true
 		c.after(c.between(0, 2*time.Second), c.lose)
 	}
+}
+
+// whole reports whether a message is a diff in one part.
+func whole(data []byte) bool {
+	return bytes.HasPrefix(data, []byte(`{"t":"diff"`)) && !bytes.Contains(data, []byte(`"more":true`)) && !bytes.Contains(data, []byte(`"reset":true`))
 }
 
 // lose ends a connection for both sides.

@@ -37,6 +37,7 @@ type plan struct {
 	drop          int
 	duplicate     int
 	reorder       int
+	vanish        int
 	unreachable   int
 	full          int
 	crashInAppend int
@@ -48,6 +49,7 @@ type plan struct {
 	backup        int
 	restore       int
 	outbox        int
+	part          int  // bytes of a part of a diff
 	strict        bool // no client may be told to stop
 }
 
@@ -113,10 +115,10 @@ func draw(a *actor) plan {
 		clients: 2 + a.rand.IntN(3), mutations: 10 + a.rand.IntN(40),
 		length:   a.between(200*time.Millisecond, 4*time.Second),
 		minDelay: a.between(0, 2*time.Millisecond),
-		drop:     often(0, 0, 20, 60), duplicate: often(0, 0, 5, 20), reorder: often(0, 0, 5, 20), unreachable: often(0, 2, 4),
+		drop:     often(0, 0, 20, 60), duplicate: often(0, 0, 5, 20), reorder: often(0, 0, 5, 20), unreachable: often(0, 2, 4), vanish: often(0, 0, 0, 12),
 		full: often(0, 0, 0, 5), crashInAppend: often(0, 0, 10, 30),
 		serverCrash: often(0, 0, 10, 25), clientCrash: often(0, 0, 6, 15), cut: often(0, 0, 8, 20),
-		trim: often(0, 0, 5, 15), skew: often(0, 0, 10), outbox: often(400, 2000, 100_000),
+		trim: often(0, 0, 5, 15), skew: often(0, 0, 10), outbox: often(400, 2000, 100_000), part: often(200, 1000, 100_000),
 	}
 	p.maxDelay = p.minDelay + a.between(time.Millisecond, 80*time.Millisecond)
 	if a.chance(6) {
@@ -180,8 +182,16 @@ func (w *world) disturb(a *actor) {
 func (w *world) heal() {
 	w.healed = true
 	for _, c := range w.clients {
-		if c.conn != nil && c.conn.silent {
+		if c.conn != nil && (c.conn.silent || c.conn.lossy) {
 			c.conn.lose()
 		}
+	}
+	// As the host's loop does now and then: whoever missed something learns of it.
+	for i := range 3 {
+		w.server.after(time.Duration(i+1)*2*time.Second, func() {
+			if w.server.space != nil {
+				w.server.space.Advance()
+			}
+		})
 	}
 }

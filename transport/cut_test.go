@@ -90,7 +90,6 @@ type device struct {
 	cursor   space.Cursor
 	fresh    bool // holds nothing yet
 	held     map[string]string
-	partial  bool
 }
 
 func (d *device) acked() (id uint64) {

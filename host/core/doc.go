@@ -36,6 +36,9 @@ type Config struct {
 	// Lagging is called when a member is no longer live and must be caught up
 	// (Member.CatchUp, then Attach).
 	Lagging func(*Member)
+	// PartBytes is the size, about, of the parts that a long catch-up is sent in; 0
+	// is 64 KiB.
+	PartBytes int
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }

@@ -72,6 +72,13 @@ const (
 	windowKeys    = 1024
 )
 
+func (c *Config) partBytes() int {
+	if c.PartBytes > 0 {
+		return c.PartBytes
+	}
+	return partBytes
+}
+
 // Frames yields the frames that take the replica to what was the head when it
 // looked, and then returns. Each may be sent once the one before has been. If
 // the history it needs is trimmed meanwhile it starts over with a reset.
@@ -223,7 +230,7 @@ func (p *parts) add(step kernel.Step) error {
 			p.w.Del(step.Entry.Key)
 		}
 	}
-	if p.w.Size() < partBytes {
+	if p.w.Size() < p.c.cfg.partBytes() {
 		return nil
 	}
 	if p.c.Dropped() {

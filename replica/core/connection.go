@@ -13,14 +13,15 @@ import (
 
 // connection is what holds for one connection only: nothing of it is stored.
 type connection struct {
-	opening bool         // OpenMessage was sent, not yet answered
-	open    bool         // opened, and not since asked to be opened anew
-	live    bool         // the view has reached the head it had when opened
-	halted  bool         // no more pushes: the server takes none from this client
-	viewID  string       // the server's name of the view
-	head    space.Cursor // the space's head when it was opened
-	forked  bool         // a reset is due, and until then cursor belongs to another history
-	fresh   bool         // open without a cursor: what is held is wrong
+	opening bool             // OpenMessage was sent, not yet answered
+	open    bool             // opened, and not since asked to be opened anew
+	live    bool             // the view has reached the head it had when opened
+	halted  bool             // no more pushes: the server takes none from this client
+	viewID  string           // the server's name of the view
+	head    space.Cursor     // the space's head when it was opened
+	forked  bool             // a reset is due, and until then cursor belongs to another history: nothing is pushed
+	last    space.MutationID // what the server had dealt with when it was opened
+	fresh   bool             // open without a cursor: what is held is wrong
 
 	sent    int              // how many of unacked are under way
 	sentMax space.MutationID // the highest id pushed on this connection
@@ -111,7 +112,7 @@ const pushOverhead = 512
 // When Hold is in the future, also then.
 func (c *Core) Push(now time.Time, max int) *wire.Push {
 	k := &c.conn
-	if !k.open || k.halted || c.broken != nil || now.Before(k.hold) {
+	if !k.open || k.forked || k.halted || c.broken != nil || now.Before(k.hold) {
 		return nil
 	}
 	room := c.limits.Pushed - k.sent

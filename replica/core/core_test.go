@@ -86,12 +86,15 @@ func TestServerLostHistory(t *testing.T) {
 		t.Fatal(fx)
 	}
 	r.expect(`c1={"n":3} `)
+	if ids := r.push(); len(ids) != 0 {
+		t.Fatal("offers before the reset", ids)
+	}
+	r.receive(reset(cur(1, 'b'), entry("c1", 1, `{"n":0}`)))
+	r.expect(`c1={"n":3} `)
 	if ids := r.push(); fmt.Sprint(ids) != "[2 3 4]" {
 		t.Fatal("offers", ids)
 	}
 	r.ack(applied(2, 2), applied(3, 3), applied(4, 4))
-	r.expect(`c1={"n":3} `)
-	r.receive(reset(cur(1, 'b'), entry("c1", 1, `{"n":0}`)))
 	r.expect(`c1={"n":3} `)
 	r.receive(diff(cur(1, 'b'), cur(4, 'b'), entry("c1", 4, `{"n":3}`)))
 	r.expect(`c1={"n":3} `)
@@ -117,6 +120,7 @@ func TestServerLostMoreThanIsKept(t *testing.T) {
 		t.Fatalf("%+v", fx)
 	}
 	r.connect(0, cur(0), forked)
+	r.receive(reset(cur(0)))
 	if ids := r.push(); fmt.Sprint(ids) != "[1 2]" || r.ids(r.core.Pending()) != "2 3 " {
 		t.Fatal("offers", ids, r.ids(r.core.Pending()))
 	}
@@ -359,6 +363,10 @@ func TestForkForsakesReads(t *testing.T) {
 	r.mutate(put("c3", `{}`))
 	fork := space.Seq(4)
 	r.connect(0, cur(6, 'b'), forked, func(m *wire.Opened) { m.Fork = &fork })
+	if ids := r.push(); len(ids) != 0 {
+		t.Fatalf("pushed %v before the reset", ids)
+	}
+	r.receive(reset(cur(6, 'b')))
 	rejected := r.core.Rejected()
 	if len(rejected) != 1 || rejected[0].ID != read.ID || rejected[0].Outcome.Code != space.CodeStale {
 		t.Fatalf("rejected: %+v", rejected)

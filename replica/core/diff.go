@@ -215,6 +215,9 @@ func (c *Core) finish(ctx context.Context, now time.Time, s *step, seq *sequence
 		for _, it := range s.inOrder() {
 			it.hidden = false
 		}
+		if c.conn.forked {
+			c.forsake(s, c.conn.last)
+		}
 	}
 	if s.fx.All {
 		c.overlay.stale = true

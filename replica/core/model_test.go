@@ -257,6 +257,9 @@ func (m *machine) check(t *rapid.T) {
 		if slices.ContainsFunc(m.oracle.commits[:at.Seq+1], func(c oracleCommit) bool { return c.token == tok }) {
 			continue // what is confirmed has it
 		}
+		if m.refusedBelow(p.ID, at.Seq) {
+			continue // the server has said so when the space was opened
+		}
 		try := maps.Clone(want)
 		mark := maps.Clone(queued)
 		if apply(try, p.Ops, 0, mark) == "" {
@@ -275,6 +278,20 @@ func (m *machine) check(t *rapid.T) {
 	if !maps.Equal(got, want) {
 		t.Fatalf("at %s shows\n  %v\nwant\n  %v\npending %v, held %v", at, got, want, m.core.Pending(), m.core.HeldOf)
 	}
+}
+
+// refusedBelow reports whether a mutation without outcome was rejected by a commit
+// that the cursor has reached. Outcomes come before the diffs that contain them, so
+// it has been told of.
+func (m *machine) refusedBelow(id LocalID, at space.Seq) bool {
+	i := slices.IndexFunc(m.core.unacked, func(it *item) bool { return it.ID == id })
+	if i < 0 {
+		return false
+	}
+	content := (&space.Mutation{Ops: m.core.unacked[i].Ops}).ContentHash()
+	return slices.ContainsFunc(m.oracle.commits[:at+1], func(c oracleCommit) bool {
+		return c.client == m.core.Client() && c.id == m.core.idOf(i) && c.content == content && c.outcome.Kind == space.Rejected
+	})
 }
 
 // account sees to it that every mutation is in one place.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -64,7 +65,6 @@ func (c *Core) offerOld(ctx context.Context, s *step, common space.Seq) error {
 // takeBack takes the mutations that are lost out of those done and those waiting.
 // They are copies, and have no row.
 func (c *Core) takeBack(ctx context.Context, s *step, lost func(space.ClientID, space.MutationID, space.Seq) bool, hide bool) ([]*item, error) {
-	// Those that are done are older than those that wait.
 	var offered []*item
 	var done []doneRef
 	for _, d := range s.done {
@@ -92,6 +92,9 @@ func (c *Core) takeBack(ctx context.Context, s *step, lost func(space.ClientID, 
 		s.bytes -= w.size
 	}
 	s.waiting, s.done = left, done
+	// A rejection is done at once, what was applied before it only when it is
+	// confirmed. Ids follow the order of the queue, which is that of the rows.
+	slices.SortStableFunc(offered, func(a, b *item) int { return cmp.Compare(a.ID, b.ID) })
 	return offered, nil
 }
 

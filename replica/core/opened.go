@@ -48,7 +48,6 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 	}
 	if forked {
 		s.lowerWaiting(m.Head.Seq)
-		c.forsake(s, m.Last)
 	}
 	assigned := s.Acked + space.MutationID(len(s.unacked))
 	if m.Last > assigned {
@@ -79,7 +78,7 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 		return fx, err
 	}
 	k.opening, k.open, k.live, k.forked, k.fresh = false, true, live, forked, false
-	k.head, k.viewID, k.sent, k.sentMax = m.Head, m.View, 0, sent
+	k.head, k.viewID, k.sent, k.sentMax, k.last = m.Head, m.View, 0, sent, m.Last
 	return fx, c.ready(ctx)
 }
 
@@ -111,8 +110,8 @@ func (c *Core) checkOpened(m *wire.Opened) error {
 	return nil
 }
 
-// forsake rejects, after a fork, the serializable mutations that the server has
-// not dealt with: the history that they were read from is gone, and its numbers
+// forsake rejects, at the end of the reset that follows a fork, the serializable
+// mutations that the server has not dealt with: the history that they were read from is gone, and its numbers
 // mean something else now. What follows them moves up; the server knows none of
 // those ids either.
 func (c *Core) forsake(s *step, last space.MutationID) {
@@ -145,7 +144,8 @@ func (s *step) lowerWaiting(head space.Seq) {
 }
 
 // presume finds, for the mutations without outcome that the server says it has
-// dealt with, where it seems to have applied them.
+// dealt with, where it seems to have done so: from there on confirmed state has
+// their effect, if they had any.
 func presume(s *step, m *wire.Opened) map[*item]space.Seq {
 	if m.Last <= s.Acked {
 		return nil
@@ -160,13 +160,13 @@ func presume(s *step, m *wire.Opened) map[*item]space.Seq {
 		if id > m.Last {
 			break
 		}
-		o, ok := told[id]
-		switch {
-		case ok && o.Kind == space.Applied && o.Seq != 0:
-			presumed[it] = o.Seq
-		case !ok || o.Kind == space.Applied || o.Kind == space.Duplicate:
-			presumed[it] = max(m.Head.Seq, 1)
+		// A rejection counts, too: what is made from then on must not be made upon it,
+		// or it would be a read of what never was.
+		seq := max(m.Head.Seq, 1)
+		if o, ok := told[id]; ok && o.Seq != 0 {
+			seq = o.Seq
 		}
+		presumed[it] = seq
 	}
 	return presumed
 }

@@ -143,6 +143,9 @@ func (c *Core) refused(ctx context.Context, now time.Time, e *wire.Error) (Effec
 		k.sent = int(at)
 		return Effects{}, nil
 	case wire.CodeClientForked, wire.CodeClientMismatch:
+		if e.Code == wire.CodeClientForked && !k.open {
+			return Effects{}, nil // of a push from before it was opened anew, whose acks were passed over, too
+		}
 		s := c.begin()
 		c.rekey(s)
 		return c.rekeyed(ctx, now, s, e)

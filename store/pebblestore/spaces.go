@@ -80,13 +80,3 @@ func (s *spaces) release(p *spaceState) {
 		delete(s.all, oldest.path)
 	}
 }
-
-// peek returns the published head of a space that is in memory, else nil.
-func (s *spaces) peek(path space.Path) *store.Head {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p := s.all[path]; p != nil {
-		return p.head.Load()
-	}
-	return nil
-}

@@ -42,6 +42,8 @@ export class Channel implements Member {
   /** The commit up to which catching up goes. */
   #head = 0;
   #forked = false;
+  /** The wire id to push from, once the reset after a fork is applied. */
+  #next = 1;
   /** Failures in a row without progress. */
   #trouble = 0;
   #reopen: ReturnType<typeof setTimeout> | undefined;
@@ -222,21 +224,12 @@ export class Channel implements Member {
       return;
     }
     const viewless = this.#view.length === 0;
-    if (this.#forked) {
-      this.#take(this.#replica.outcomes(message.outcomes, this.#session.now(), { hold: true, viewless }));
-      const step = this.#replica.forsake(this.#session.now());
-      this.#take(step);
-      if (step.rejected.length > 0) {
-        queue.renumber();
-        this.#rekey();
-        return;
-      }
-    }
     const current = viewless || message.resume === undefined || message.resume === "current";
     this.#take(this.#replica.outcomes(message.outcomes, this.#session.now(), { hold: !current, viewless }));
     this.#peers.begin(message.self);
     this.present();
-    this.#pusher.start(Math.min(message.last, queue.acked) + 1);
+    this.#next = Math.min(message.last, queue.acked) + 1;
+    if (!this.#forked) this.#pusher.start(this.#next); // else after the reset
     if (current) {
       this.#was = this.#view;
       this.#take(this.#replica.current());
@@ -265,9 +258,9 @@ export class Channel implements Member {
     switch (result.kind) {
       case "applied":
         this.#progress();
-        this.#forked = false;
         this.#was = this.#view;
         this.#events.step(result.step);
+        if (this.#forked && !this.#rejoin()) break;
         if (this.#replica.seq >= this.#head) this.#reached();
         this.#audit.moved();
         this.#events.status();
@@ -280,6 +273,20 @@ export class Channel implements Member {
         break;
       case "nothing":
     }
+  }
+
+  /** The other history is here: refuses what was read from the old one. False if that takes a new client id. */
+  #rejoin(): boolean {
+    this.#forked = false;
+    const step = this.#replica.forsake(this.#session.now());
+    this.#take(step);
+    if (step.rejected.length === 0) {
+      this.#pusher.start(this.#next);
+      return true;
+    }
+    this.#replica.queue.renumber();
+    this.#rekey();
+    return false;
   }
 
   #reached(): void {
@@ -343,9 +350,9 @@ export class Channel implements Member {
         break;
       case "client_mismatch":
       case "client_forked":
+        // Of a push from before the present `open`: the acks that came with it were passed over, too.
+        if (code === "client_forked" && this.#phase === "opening") break;
         queue.renumber();
-        // An answer to `open` that is under way belongs to the old id, and cannot be told from the next one.
-        if (code === "client_forked" && this.#unanswered > 0) this.#session.fail({ code, message });
         this.#rekey();
         break;
       case "bad_cursor":
