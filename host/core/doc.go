@@ -10,8 +10,6 @@
 package core
 
 import (
-	"context"
-
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -50,48 +48,4 @@ type Bugs struct {
 	HalfCommit    bool // a diff is sent in two halves, each claiming to be whole
 	DroppedRemove bool // deletions are left out of diffs
 	AnyDigest     bool // a cursor's digest is not compared with the log's
-}
-
-// reader is a kernel.Reader over a store, at one head. It opens the store's
-// view when first needed.
-type reader struct {
-	ctx  context.Context
-	s    *Space
-	at   space.Seq
-	view store.View
-}
-
-func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
-	if at == r.at {
-		if r.view == nil {
-			v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, r.at)
-			if err != nil {
-				return space.Version{}, err
-			}
-			r.view = v
-		}
-		return r.view.Get(key)
-	}
-	v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, at)
-	if err != nil {
-		return space.Version{}, err
-	}
-	defer v.Close()
-	return v.Get(key)
-}
-
-func (r *reader) Log(after space.Seq) logSeq { return r.s.cfg.Store.Log(r.ctx, r.s.cfg.Path, after) }
-
-func (r *reader) Client(id space.ClientID) (space.ClientState, error) {
-	if s, ok := r.s.known[id]; ok {
-		return s, nil
-	}
-	return r.s.cfg.Store.Client(r.ctx, r.s.cfg.Path, id)
-}
-
-func (r *reader) close() {
-	if r.view != nil {
-		_ = r.view.Close() // a view that only read has nothing to lose
-		r.view = nil
-	}
 }

@@ -1,0 +1,136 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
+)
+
+// Do commits mutations that come from no session, such as REST's, and waits for
+// their outcomes. The error is a *wire.Error or the context's; after the latter
+// the mutations may still be committed.
+func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, client space.ClientID, mutations []space.Mutation) ([]space.Outcome, space.Cursor, error) {
+	if !who.Open(path) {
+		return nil, space.Cursor{}, forbidden(path)
+	}
+	l, err := h.acquire(path)
+	if err != nil {
+		return nil, space.Cursor{}, err
+	}
+	defer h.release(l)
+	type result struct {
+		outcomes []space.Outcome
+		head     space.Cursor
+		err      error
+	}
+	done := make(chan result, 1)
+	r := &core.Request{
+		Writer: kernel.Writer{User: who.User(), Client: client}, Guard: who.Guard(path), Mutations: mutations,
+		Done: func(outcomes []space.Outcome, head space.Cursor, err error) { done <- result{outcomes, head, err} },
+	}
+	bytes := 0
+	for i := range mutations {
+		for j := range mutations[i].Ops {
+			bytes += 64 + len(mutations[i].Ops[j].Value) + len(mutations[i].Ops[j].Patch)
+		}
+	}
+	if err := l.postBytes(bytes, func(s *core.Space) { s.Do(r) }); err != nil {
+		return nil, space.Cursor{}, err
+	}
+	select {
+	case res := <-done:
+		return res.outcomes, res.head, res.err
+	case <-l.dead:
+		select {
+		case res := <-done: // in the loop's last turn
+			return res.outcomes, res.head, res.err
+		default:
+			return nil, space.Cursor{}, &wire.Error{Code: wire.CodeInternal, RetryMS: 1000, Message: "the space broke down"}
+		}
+	case <-ctx.Done():
+		return nil, space.Cursor{}, ctx.Err()
+	}
+}
+
+// Read opens a space's data at its head, or at the commit at if that is not 0,
+// for somebody who may open the space. The view must be closed.
+func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at space.Seq) (store.View, store.Head, error) {
+	if !who.Open(path) {
+		return nil, store.Head{}, forbidden(path)
+	}
+	for {
+		head, err := h.opts.Store.Head(ctx, path)
+		if err != nil {
+			return nil, head, err
+		}
+		seq := at
+		if seq == 0 {
+			seq = head.Cursor.Seq
+		}
+		v, err := h.opts.Store.View(ctx, path, seq)
+		if at == 0 && errors.Is(err, store.ErrTrimmed) {
+			continue // the horizon overtook the head that was read: look again
+		}
+		return v, head, err
+	}
+}
+
+// Log yields a space's commits above after, for somebody who may open it.
+func (h *Host) Log(ctx context.Context, who *authz.Session, path space.Path, after space.Seq) logSeq {
+	if !who.Open(path) {
+		return func(yield func(*space.Commit, error) bool) { yield(nil, forbidden(path)) }
+	}
+	return h.opts.Store.Log(ctx, path, after)
+}
+
+// Diffs returns what takes a replica of view from a cursor to the head, or the
+// whole view if cursor is nil. reset says why it cannot be told from there.
+func (h *Host) Diffs(ctx context.Context, who *authz.Session, path space.Path, view space.View, cursor *space.Cursor) (c *core.CatchUp, reset string, err error) {
+	if !who.Open(path) {
+		return nil, "", forbidden(path)
+	}
+	compiled, err := kernel.CompileView(view, h.opts.Limits)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := core.Load(ctx, core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits})
+	if err != nil {
+		return nil, "", err
+	}
+	return s.CatchUpFrom(ctx, compiled, cursor)
+}
+
+func forbidden(path space.Path) *wire.Error {
+	return &wire.Error{Code: wire.CodeForbidden, Space: string(path), Message: "no such space for you"}
+}
+
+// Snapshot returns the frames of a whole view at one cursor, which never change.
+// reset says why there is no such cursor.
+func (h *Host) Snapshot(ctx context.Context, who *authz.Session, path space.Path, view space.View, at space.Cursor) (frames iter.Seq2[[]byte, error], reset string, err error) {
+	c, reset, err := h.Diffs(ctx, who, path, view, &at)
+	if err != nil || reset != "" {
+		return nil, reset, err
+	}
+	return c.Whole(ctx, at), "", nil
+}
+
+// Watch returns a channel that holds a token when a space may have new commits.
+func (h *Host) Watch(path space.Path) (news <-chan struct{}, stop func()) {
+	token := make(chan struct{}, 1)
+	stop = h.opts.Store.Watch(func(changed space.Path) {
+		if changed == path {
+			select {
+			case token <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return token, stop
+}

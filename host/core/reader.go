@@ -1,0 +1,52 @@
+package core
+
+import (
+	"context"
+
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+)
+
+// reader is a kernel.Reader over a store, at one head. It opens the store's
+// view when first needed.
+type reader struct {
+	ctx  context.Context
+	s    *Space
+	at   space.Seq
+	view store.View
+}
+
+func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
+	if at == r.at {
+		if r.view == nil {
+			v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, r.at)
+			if err != nil {
+				return space.Version{}, err
+			}
+			r.view = v
+		}
+		return r.view.Get(key)
+	}
+	v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, at)
+	if err != nil {
+		return space.Version{}, err
+	}
+	defer v.Close()
+	return v.Get(key)
+}
+
+func (r *reader) Log(after space.Seq) logSeq { return r.s.cfg.Store.Log(r.ctx, r.s.cfg.Path, after) }
+
+func (r *reader) Client(id space.ClientID) (space.ClientState, error) {
+	if s, ok := r.s.known[id]; ok {
+		return s, nil
+	}
+	return r.s.cfg.Store.Client(r.ctx, r.s.cfg.Path, id)
+}
+
+func (r *reader) close() {
+	if r.view != nil {
+		_ = r.view.Close() // a view that only read has nothing to lose
+		r.view = nil
+	}
+}

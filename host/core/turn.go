@@ -1,0 +1,173 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
+)
+
+func (s *Space) plan(r *reader, now time.Time) *kernel.Plan {
+	p := kernel.NewPlan(s.head, now, r, s.cfg.Limits)
+	p.Bugs = s.cfg.Bugs.Kernel
+	return p
+}
+
+// A Turn is one round of a space's loop: mutations planned together, to be
+// appended together. The zero Turn is an empty one.
+type Turn struct {
+	plan     *kernel.Plan
+	reader   *reader
+	taken    []queued
+	outcomes []space.Outcome // of taken, in the same order; ID 0 and no kind: refused
+	refused  []*wire.Error   // likewise
+}
+
+// Empty reports whether the turn has nothing to append; Finish must be called
+// all the same.
+func (t *Turn) Empty() bool { return t.plan == nil || len(t.plan.Commits()) == 0 }
+
+// Batch is what has to be appended.
+func (t *Turn) Batch(path space.Path) store.Batch {
+	return store.Batch{Space: path, Base: t.plan.Base(), Commits: t.plan.Commits()}
+}
+
+// Begin plans what waits, up to a bound, and returns nil when nothing does. The
+// turn's batch is appended by the caller, who then calls Finish before anything
+// else is asked of the space.
+func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
+	if len(s.queue) == 0 {
+		return nil
+	}
+	n, bytes := 0, 0
+	for n < len(s.queue) && n < maxBatch && (n == 0 || bytes < maxBatchBytes) {
+		bytes += size(s.queue[n].mutation)
+		n++
+	}
+	t := &Turn{reader: &reader{ctx: ctx, s: s, at: s.head.Seq}, taken: s.queue[:n:n]}
+	if s.queue = s.queue[n:]; len(s.queue) == 0 {
+		s.queue = nil
+	}
+	s.queued -= bytes
+	t.plan = s.plan(t.reader, now)
+	t.outcomes = make([]space.Outcome, n)
+	t.refused = make([]*wire.Error, n)
+	stopped := map[any]bool{} // members and requests that had a refusal
+	for i := range t.taken {
+		q := &t.taken[i]
+		var from any = q.member
+		if q.member == nil {
+			from = q.request
+		}
+		if stopped[from] || q.request != nil && q.request.err != nil {
+			continue
+		}
+		outcome, err := t.plan.Submit(q.writer, q.guard, q.mutation)
+		if err != nil {
+			stopped[from] = true
+			t.refused[i] = asError(err)
+			continue
+		}
+		t.outcomes[i] = outcome
+	}
+	if s.cfg.Bugs.EarlyAck {
+		s.acks(t)
+	}
+	return t
+}
+
+// asError makes any error one that can be sent.
+func asError(err error) *wire.Error {
+	var e *wire.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrFull):
+		return &wire.Error{Code: wire.CodeUnavailable, RetryMS: 5000, Message: "the server's disk is full: it takes no writes until there is room"}
+	default:
+		return &wire.Error{Code: wire.CodeInternal, RetryMS: 1000, Message: "the server could not read or write its storage"}
+	}
+}
+
+// Finish takes note of how the append of a turn's batch ended and sends outcomes
+// and diffs. It returns the error if the space cannot go on.
+func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
+	defer t.reader.close()
+	for i := range t.taken {
+		if m := t.taken[i].member; m != nil {
+			m.waiting--
+		}
+	}
+	if appended != nil {
+		return s.failed(ctx, t, appended)
+	}
+	for client, state := range t.plan.Clients() {
+		if s.owners[client] != nil {
+			s.known[client] = state
+		}
+	}
+	s.head = t.plan.Head()
+	if !s.cfg.Bugs.EarlyAck {
+		s.acks(t)
+	}
+	s.tell()
+	if t.Empty() {
+		return nil
+	}
+	return s.fanOut(t)
+}
+
+// failed handles an append that did not happen, or of which nobody knows.
+func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
+	var conflict *store.ConflictError
+	if errors.As(appended, &conflict) {
+		// Somebody else has committed, or this very batch is in already: plan again on
+		// the real head. Mutation ids see to it that nothing happens twice. Catch-ups
+		// wait for the outcomes of the turn that follows.
+		if err := s.reload(ctx); err != nil {
+			return err
+		}
+		for i := range t.taken {
+			if m := t.taken[i].member; m != nil {
+				m.waiting++
+			}
+			s.queued += size(t.taken[i].mutation)
+		}
+		s.queue = append(t.taken, s.queue...)
+		s.lagAll()
+		return nil
+	}
+	refusal := asError(appended)
+	for i := range t.taken {
+		if t.refused[i] == nil {
+			t.refused[i] = refusal
+		}
+	}
+	s.acks(t)
+	if errors.Is(appended, store.ErrFull) {
+		return nil
+	}
+	return fmt.Errorf("space %s: append: %w", s.cfg.Path, appended)
+}
+
+// lagAll makes every live member catch up from where it is.
+func (s *Space) lagAll() {
+	for lv := range s.views.all {
+		for m := range lv.members.all {
+			s.lag(m)
+		}
+	}
+}
+
+// lag takes a live member off the live view; it will be caught up from the last
+// frame that it took.
+func (s *Space) lag(m *Member) {
+	s.leaveView(m)
+	m.setCatchUp(&CatchUp{cfg: &s.cfg, told: &s.told, view: m.view, from: m.cursor})
+	s.cfg.Lagging(m)
+}
