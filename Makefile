@@ -27,8 +27,9 @@ deps: web/node_modules/.package-lock.json
 go-test:
 	$(GOTEST) -timeout 30m ./...
 
-web-test: web/client/dist/index.js
-	npm --prefix web/client test
+web-test: build web/client/dist/index.js
+	scripts/with-server npm --prefix web/client test
+	npm --prefix web/demo test
 
 e2e: build
 	SYNCLINE_BIN=$(CURDIR)/bin/syncline CHROMIUM=$$(scripts/deps --chromium) npm --prefix web run e2e
