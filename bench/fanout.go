@@ -251,7 +251,7 @@ func benchCrowd(r *run) error {
 			return heard{}, false, err
 		}
 		defer h.close()
-		got, err := h.speak(rate, 4*time.Second)
+		got, err := h.speak(rate, 40*time.Second)
 		if errors.Is(err, errRefused) {
 			return got, false, nil // it says so: nothing is lost
 		}
