@@ -198,7 +198,11 @@ func (p *peer) open(o wire.Open) (*wire.Opened, *wire.Diff) {
 	if opened.Resume == "" || opened.Resume == wire.ResumeCurrent {
 		return opened, nil
 	}
-	return opened, expect[*wire.Diff](p)
+	first := expect[*wire.Diff](p)
+	if !first.More {
+		p.session.Live(path)
+	}
+	return opened, first
 }
 
 func client(name string) space.ClientID { return space.ClientID(name + "-0123456789abcdef") }

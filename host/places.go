@@ -33,11 +33,10 @@ func (s *Session) open(m *wire.Open) error {
 		return err
 	}
 	err = p.loop.post(func(sp *core.Space) {
-		err := sp.Open(s.host.ctx, p.member, m)
-		s.opened(path, p, sp.Has(p.member))
-		if err != nil {
-			s.failed(path, err)
+		if err := sp.Open(s.host.ctx, p.member, m); err != nil {
+			s.failed(path, err) // before anything that is refused for its sake
 		}
+		s.opened(path, p, sp.Has(p.member))
 	})
 	if err != nil {
 		s.opened(path, p, !fresh)
