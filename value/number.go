@@ -79,8 +79,8 @@ func appendNumber(b []byte, f float64) []byte {
 		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}
 	b = strconv.AppendFloat(b, f, 'e', -1, 64)
-	// Go writes at least two digits of exponent: e-07 becomes e-7.
-	if n := len(b); b[n-2] == '0' {
+	// Go writes at least two digits of exponent: e-07 becomes e-7, e-100 stays.
+	if n := len(b); b[n-2] == '0' && b[n-3] == '-' {
 		b[n-2] = b[n-1]
 		b = b[:n-1]
 	}
