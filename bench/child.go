@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
+
+	"github.com/syncline/syncline/internal/cli"
 )
 
 // childEnv, when set, makes this program one of the servers.
@@ -150,6 +152,7 @@ func (p *process) used(f func() error) (time.Duration, error) {
 // child is the program as a server: it says where it listens and then does what
 // its standard input orders, until that ends.
 func child(kind string) error {
+	cli.TuneGC() // Syncline and floors alike
 	var s server
 	var err error
 	switch kind {

@@ -30,6 +30,7 @@ type node struct {
 // start listens, opens the data and serves. pages, if not nil, get what is not
 // below /v1/.
 func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Handler) (n *node, err error) {
+	TuneGC()
 	if err := checkLimits(o.limits); err != nil {
 		return nil, err
 	}
