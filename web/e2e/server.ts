@@ -82,6 +82,13 @@ export class DemoServer {
     return (await answer.json()) as { readonly [name: string]: unknown };
   }
 
+  /** The answer to a query by REST. */
+  async find(space: string, query: { readonly [name: string]: unknown }): Promise<readonly unknown[]> {
+    const answer = await fetch(`${this.#url}/v1/spaces/${space}/-/_find`, { method: "POST", body: JSON.stringify(query), headers: { "content-type": "application/json" } });
+    if (!answer.ok) throw new Error(`${space}: ${answer.status} ${await answer.text()}`);
+    return ((await answer.json()) as { readonly entries: readonly unknown[] }).entries;
+  }
+
   /** Kills the process and removes what it wrote. */
   async remove(): Promise<void> {
     await this.kill();

@@ -5,11 +5,15 @@ import { delimiter, join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 
-const QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+export const QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-/** Starts the Chromium that CHROMIUM names, or the first on the PATH. */
+/** The Chromium that CHROMIUM names, or the first on the PATH. */
+export function executable(): string {
+  return process.env["CHROMIUM"] || onPath("chromium", "chromium-browser", "google-chrome");
+}
+
 export async function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env["CHROMIUM"] || onPath("chromium", "chromium-browser", "google-chrome"), args: QUIET });
+  return chromium.launch({ executablePath: executable(), args: QUIET });
 }
 
 function onPath(...names: readonly string[]): string {
@@ -65,7 +69,7 @@ export class Window {
 
   async offline(): Promise<void> {
     await this.page.getByRole("switch", { name: "Network" }).click();
-    await this.page.locator('.pill[data-state="offline"]').waitFor();
+    await this.page.locator('.pill[data-state="paused"]').waitFor();
   }
 
   async online(): Promise<void> {

@@ -88,10 +88,18 @@ export type MutationState = "queued" | "sent" | "applied" | "rejected" | "discar
 
 /** A change that the application asked for. It shows at once and is sent as soon as there is a connection. */
 export interface Mutation {
-  /** Local number, unique in the space for the life of the client, ascending. */
-  readonly id: number;
+  /** Names it in the space, in every tab and after a restart. */
+  readonly id: string;
   readonly ops: readonly Op[];
   readonly state: MutationState;
+  /** Whether it was made through this {@link Space} object: not by another tab, nor before a restart. */
+  readonly mine: boolean;
+  /**
+   * Resolves when the mutation is in the store, so that a crash of the page does not lose it (some milliseconds; a page that is
+   * killed before may lose it). Rejects with the store's error if it could not be written: the mutation is then kept in memory
+   * and sent all the same. Nobody has to look.
+   */
+  readonly saved: Promise<void>;
   /**
    * Resolves when the mutation is applied and confirmed state has reached it;
    * rejects with {@link RejectedError} when it is refused, with
@@ -103,7 +111,7 @@ export interface Mutation {
 /** A refused mutation, kept until it is retried or discarded. */
 export interface Rejected {
   /** {@link Mutation.id}. */
-  readonly id: number;
+  readonly id: string;
   readonly ops: readonly Op[];
   readonly outcome: Outcome;
   /** When the refusal arrived, in milliseconds since 1970. */
@@ -143,17 +151,38 @@ export interface Query {
   /** At least 1. */
   readonly limit?: number;
   readonly skip?: number;
+  /** Only what comes after this row in the query's order: the last row of the page before. It need not be there any more. */
+  readonly after?: { readonly id: string; readonly value: Doc };
   /** Dotted paths, at most 64; none is the whole record. */
   readonly fields?: readonly string[];
 }
 
+/**
+ * How a query stands to the server: `loading`, while what is on the disk is still being read, so that rows may be missing;
+ * `stale`, while the server has not said that the rows are up to date; `live`; `offline`, without a connection.
+ */
+export type QueryStatus = "loading" | "stale" | "live" | "offline";
+
+/** The answer to a query at one moment. */
+export interface QueryResult {
+  readonly rows: readonly Entry[];
+  readonly total: number;
+  readonly status: QueryStatus;
+  /** As {@link Status.lastSynced}. */
+  readonly lastSynced: number | null;
+}
+
 /** A query that is kept up to date. */
 export interface LiveQuery {
+  /** Rows, total and status together: the same object as long as nothing in it has changed. */
+  readonly result: QueryResult;
+  /** Resolves once the status is not `loading`: all that is on the disk is in the rows. */
+  readonly ready: Promise<void>;
   /** The rows now. The same array as long as nothing in it has changed, the same objects for unchanged rows. */
   readonly rows: readonly Entry[];
-  /** The number of matches without `limit` and `skip`. */
+  /** The number of matches without `limit`, `skip` and `after`. */
   readonly total: number;
-  /** Calls `fn` after each event that changed `rows` or `total`; returns the end of that. */
+  /** Calls `fn` after each event that changed `result`; returns the end of that. */
   subscribe(fn: () => void): () => void;
   /** Ends the upkeep; `rows` stay as they were. Without subscribers and references a query must still be closed. */
   close(): void;
@@ -169,11 +198,24 @@ export interface StatusError {
 }
 
 /**
- * `offline`: asked for or without network. `connecting`: trying, perhaps
- * waiting to try again. `syncing`: connected, catching up. `live`: up to date.
- * `stopped`: closed, or an error that needs the application ({@link StatusError}).
+ * `offline`: without network. `paused`: {@link Client.goOffline} was called. `connecting`: trying, perhaps waiting to try
+ * again. `syncing`: connected, catching up. `live`: up to date. `unauthorized`: the server wants another token; nothing is sent
+ * until there is one. `stopped`: closed, or an error that needs the application ({@link StatusError}).
  */
-export type SyncState = "offline" | "connecting" | "syncing" | "live" | "stopped";
+export type SyncState = "offline" | "paused" | "connecting" | "syncing" | "live" | "unauthorized" | "stopped";
+
+/**
+ * What has happened to the local store. `disk`: it keeps what it is given. `memory`: there is none, or it cannot be used; a
+ * reload forgets everything. `full`: the last write was refused for want of room, and is tried again. `lost`: it was deleted
+ * or closed underneath, and is made anew from memory and server.
+ */
+export interface StorageStatus {
+  readonly kind: "disk" | "memory" | "full" | "lost";
+  /** Why, where it is not `disk`, or what was healed. */
+  readonly message?: string;
+  /** The number of unsent mutations that are known to be gone because the browser removed the store. */
+  readonly lost?: number;
+}
 
 /** The state of a space or client; a new object for each change. */
 export interface Status {
@@ -186,7 +228,25 @@ export interface Status {
   readonly rejected: number;
   readonly transport: Transport | null;
   readonly error?: StatusError;
+  readonly storage: StorageStatus;
 }
+
+/** An entry before and after an event; undefined is no entry. */
+export interface Change {
+  readonly collection: string;
+  readonly id: string;
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+}
+
+/** What happens in a space, for time lines and for undo. `at` is in milliseconds since 1970. */
+export type SpaceEvent =
+  /** Confirmed state has moved to the commit `seq`; `changed` and `removed` are numbers of entries. */
+  | { readonly kind: "commit"; readonly at: number; readonly seq: number; readonly changed: number; readonly removed: number; readonly reset: boolean }
+  /** A mutation was made, here or in another tab. `changes` is what it does to what is shown. */
+  | { readonly kind: "queued"; readonly at: number; readonly mutation: Mutation; readonly changes: readonly Change[] }
+  | { readonly kind: "applied"; readonly at: number; readonly mutation: Mutation }
+  | { readonly kind: "rejected"; readonly at: number; readonly rejected: Rejected };
 
 /** What another session says of itself. */
 export interface Peer {
@@ -224,6 +284,8 @@ export interface CheckResult {
 /** One space: local reads, optimistic writes, status. */
 export interface Space {
   readonly path: string;
+  /** Resolves when the queue and the rejected list have been read from the store. Reads and writes need not wait for it. */
+  readonly ready: Promise<void>;
   put(collection: string, id: string, value: Doc, options?: OpOptions): Mutation;
   patch(collection: string, id: string, update: UpdateOps, options?: OpOptions): Mutation;
   delete(collection: string, id: string, options?: OpOptions): Mutation;
@@ -238,21 +300,23 @@ export interface Space {
   readonly rejected: readonly Rejected[];
   readonly pending: readonly Mutation[];
   /** Queues the operations of a rejected mutation again, as a new mutation. Throws `unknown_id`. */
-  retry(id: number): Mutation;
+  retry(id: string): Mutation;
   /** Forgets a rejected mutation. Throws `unknown_id`. */
-  discard(id: number): void;
+  discard(id: string): void;
   /** Replaces the view; only the difference is fetched. */
   setView(view: View): void;
   readonly view: View;
   readonly status: Status;
   /** Calls `fn` after each change of `status`, `pending` or `rejected`. */
   subscribe(fn: () => void): () => void;
+  /** Calls `fn` on each event, after queries have been brought up to date; returns the end of that. */
+  onEvent(fn: (event: SpaceEvent) => void): () => void;
   readonly presence: Presence;
   cast(topic: string, data: Json): void;
   onCast(fn: (cast: Cast) => void): () => void;
   /** Compares the replica with the server; on a difference fetches all anew. Rejects with `not_live`. */
   check(): Promise<CheckResult>;
-  /** Leaves the space and forgets the replica with its queue. */
+  /** Leaves the space. What is in the store stays there; without one, the replica and its queue are forgotten. */
   close(): void;
 }
 

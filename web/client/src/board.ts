@@ -1,55 +1,90 @@
 import type {
-  Cast, CheckResult, Doc, Entry, Json, LiveQuery, MutateOptions, Mutation, Op, OpOptions, Presence, Query, Rejected, Space, SpaceOptions,
-  Status, SyncState, Tx, UpdateOps, View,
+  Cast, CheckResult, Doc, Entry, Json, LiveQuery, MutateOptions, Mutation, Op, OpOptions, Presence, Query, QueryStatus, Rejected, Space,
+  SpaceEvent, SpaceOptions, Status, SyncState, Tx, UpdateOps, View,
 } from "./api.js";
-import { Channel } from "./channel.js";
+import { Channel, type Rows } from "./channel.js";
 import { Emitter } from "./emitter.js";
 import { SynclineError } from "./errors.js";
-import { checkCollection } from "./key.js";
+import type { Home } from "./home.js";
+import { Keeper } from "./keeper.js";
 import { Live } from "./live.js";
 import { prepare } from "./prepare.js";
 import { checkSize, Peers } from "./presence.js";
+import { Relay } from "./relay.js";
 import { Replica } from "./replica.js";
-import { parseSelector } from "./selector.js";
 import type { Session } from "./session.js";
-import { sameStatus } from "./status.js";
+import { sameStatus, type Standing } from "./status.js";
 import type { Step } from "./step.js";
+import type { Store } from "./store.js";
+import type { TabMessage } from "./tabs.js";
 import { Transaction } from "./transaction.js";
 import { canonical } from "./value.js";
+import { Vault } from "./vault.js";
+import { readView, sameView } from "./view.js";
 
-/** A space: the replica with its live queries on one side, the channel to the server on the other. */
+const START: Standing = { state: "connecting", lastSynced: null, transport: null };
+
+/**
+ * A space in this tab: the replica with its live queries, the keeper of it on
+ * the side of the store, and, in the tab that leads, the channel to the server.
+ */
 export class Board implements Space {
   readonly path: string;
   readonly presence: Presence;
   readonly #session: Session;
+  readonly #home: Home;
   readonly #replica = new Replica();
+  readonly #keeper: Keeper;
   readonly #channel: Channel;
+  readonly #relay: Relay;
   readonly #queries = new Set<Live>();
   readonly #changed = new Emitter();
+  readonly #events = new Emitter<[SpaceEvent]>();
   readonly #casts = new Emitter<[Cast]>();
   readonly #left: () => void;
+  #view: View;
   #closed = false;
+  #attached = false;
   #pending: readonly Mutation[] | undefined;
   #rejected: readonly Rejected[] | undefined;
-  #status: Status = { state: "connecting", lastSynced: null, pending: 0, rejected: 0, transport: null };
+  #status: Status;
 
   /** `left` is called when the application closes the space. Throws as {@link readView}. */
-  constructor(path: string, options: SpaceOptions, session: Session, left: () => void) {
+  constructor(path: string, options: SpaceOptions, session: Session, home: Home, left: () => void) {
     this.path = path;
     this.#session = session;
+    this.#home = home;
     this.#left = left;
-    const peers = new Peers(() => this.#channel.present(), () => session.limits.presence);
+    this.#view = readView(options.view);
+    const peers = new Peers(() => this.#say(), () => session.limits.presence);
     this.presence = peers;
-    this.#channel = new Channel(path, readView(options.view), options.presence === true, session, this.#replica, peers, {
+    this.#keeper = new Keeper(path, this.#replica, home, {
       step: (step) => this.#take(step),
-      status: () => this.#refresh(),
-      cast: ({ session, user = "", topic, data = null }) => this.#casts.emit({ session, user, topic, data }),
+      placed: () => this.#channel.pump(),
+      moved: () => this.#channel.restart(),
+      loaded: () => this.#refresh(),
     });
+    this.#channel = new Channel(path, this.#view, options.presence === true, session, this.#replica, peers, this.#keeper, {
+      step: (step, rows) => this.#take(step, rows),
+      status: () => this.#refresh(),
+      cast: ({ session: from, user = "", topic, data = null }) => this.#hear({ session: from, user, topic, data }),
+    });
+    this.#relay = new Relay(path, home, peers, this.#channel, {
+      standing: () => this.#standing(),
+      changed: () => this.#refresh(),
+      hear: (cast) => this.#casts.emit(cast),
+    });
+    this.#relay.want(home.tab, this.#view, options.presence === true);
+    this.#status = this.#current(START);
   }
 
-  /** What the session and the client talk to. */
+  /** What the session talks to. */
   get channel(): Channel {
     return this.#channel;
+  }
+
+  get ready(): Promise<void> {
+    return this.#keeper.ready;
   }
 
   put(collection: string, id: string, value: Doc, options?: OpOptions): Mutation {
@@ -65,18 +100,21 @@ export class Board implements Space {
   }
 
   mutate(fn: (tx: Tx) => void, options?: MutateOptions): Mutation {
-    const tx = new Transaction(this.#replica, options);
+    const tx = new Transaction(this.#replica, (collection) => this.#need(collection), options);
     fn(tx);
     return this.#mutate(tx.ops, tx.reads);
   }
 
   get(collection: string, id: string): Entry | undefined {
+    this.#need(collection);
     return this.#replica.get(collection, id);
   }
 
   query(query: Query): LiveQuery {
     const live = new Live(query, () => this.#replica.entries(query.in), (closed) => this.#queries.delete(closed));
     this.#queries.add(live);
+    this.#need(query.in);
+    live.stand(this.#queryStatus(live), this.#status.lastSynced);
     return live;
   }
 
@@ -88,23 +126,27 @@ export class Board implements Space {
     return (this.#rejected ??= this.#replica.rejected());
   }
 
-  retry(id: number): Mutation {
+  retry(id: string): Mutation {
     this.#open();
-    return this.#queued(this.#replica.retry(id));
+    return this.#queued(this.#replica.retry(id, newId()), id);
   }
 
-  discard(id: number): void {
+  discard(id: string): void {
     this.#take(this.#replica.discard(id));
+    this.#keeper.discarded(id);
   }
 
   get view(): View {
-    return this.#channel.view;
+    return this.#view;
   }
 
   setView(view: View): void {
     this.#open();
     const read = readView(view);
-    if (!sameView(read, this.view)) this.#channel.setView(read);
+    if (sameView(read, this.#view)) return;
+    this.#view = read;
+    this.#relay.want(this.#home.tab, read);
+    this.#refresh();
   }
 
   get status(): Status {
@@ -115,28 +157,106 @@ export class Board implements Space {
     return this.#changed.subscribe(fn);
   }
 
+  onEvent(fn: (event: SpaceEvent) => void): () => void {
+    return this.#events.subscribe(fn);
+  }
+
   cast(topic: string, data: Json): void {
-    this.#channel.cast(topic, checkSize(canonical(data), this.#session.limits.presence));
+    const text = checkSize(canonical(data), this.#session.limits.presence);
+    if (this.#attached) this.#channel.cast(topic, text);
+    else this.#relay.cast(topic, text);
   }
 
   onCast(fn: (cast: Cast) => void): () => void {
     return this.#casts.subscribe(fn);
   }
 
-  check(): Promise<CheckResult> {
+  async check(): Promise<CheckResult> {
+    if (this.#home.epoch === undefined) return this.#relay.check();
+    await this.#keeper.needAll(this.#view.map((part) => part.in));
     return this.#channel.check();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.detach();
+    this.#relay.leave(this.#home.tab);
     this.#left();
-    this.#channel.end();
+    this.#keeper.close();
     for (const item of this.#replica.queue.items()) item.abandon();
     this.#refresh();
     for (const live of this.#queries) live.close();
     this.#casts.clear();
+    this.#events.clear();
     this.#changed.clear();
+  }
+
+  /** There is a store, or none. */
+  begin(store: Store | undefined): void {
+    const vault = store && new Vault(store, this.path, () => this.#home.newClient());
+    if (vault !== undefined && this.#keeper.begun) void this.#keeper.refill(vault);
+    else this.#keeper.open(vault);
+  }
+
+  /** This tab leads: its store and connection are this space's, too. */
+  async lead(): Promise<void> {
+    const { epoch } = this.#home;
+    const same = this.#keeper.lead();
+    if (same !== undefined) await same;
+    if (this.#closed || this.#attached || epoch === undefined || epoch !== this.#home.epoch) return;
+    this.#attached = true;
+    this.#channel.revive();
+    this.#session.add(this.#channel);
+    this.#refresh();
+  }
+
+  /** Another tab leads. */
+  follow(): void {
+    this.detach();
+    this.#keeper.follow();
+    this.#relay.follow();
+    this.#refresh();
+  }
+
+  detach(): void {
+    if (this.#attached) this.#session.remove(this.#channel);
+    this.#attached = false;
+    this.#channel.end();
+  }
+
+  /** Whether a tab still wants the space. */
+  get wanted(): boolean {
+    return this.#relay.wanted;
+  }
+
+  /** Tells a leader again what this tab wants. */
+  want(): void {
+    this.#relay.want(this.#home.tab, this.#view);
+  }
+
+  /** It is for other tabs only. */
+  forOthers(): void {
+    this.#relay.leave(this.#home.tab);
+  }
+
+  /** A tab has gone. */
+  gone(tab: string): void {
+    this.#relay.leave(tab);
+  }
+
+  message(message: TabMessage, from: string): void {
+    if (!this.#relay.message(message, from)) this.#keeper.message(message);
+  }
+
+  /** What has to be told to tabs that follow. */
+  tell(): void {
+    this.#relay.tell();
+  }
+
+  #need(collection: string): boolean {
+    this.#keeper.need(collection);
+    return this.#keeper.loaded(collection);
   }
 
   #open(): void {
@@ -145,44 +265,70 @@ export class Board implements Space {
 
   #mutate(ops: readonly Op[], reads?: Parameters<typeof prepare>[1]): Mutation {
     this.#open();
-    return this.#queued(this.#replica.mutate(prepare(ops, reads, this.#session.limits)));
+    const prepared = prepare(ops, reads, this.#session.limits);
+    for (const op of ops) this.#need(op.in);
+    return this.#queued(this.#replica.mutate(prepared, newId()));
   }
 
-  #queued({ item, step }: ReturnType<Replica["mutate"]>): Mutation {
-    this.#channel.pump();
+  #queued({ item, step }: ReturnType<Replica["mutate"]>, retried?: string): Mutation {
+    this.#keeper.queued(item, retried);
     this.#take(step);
     return item;
   }
 
-  /** Brings queries and status up to date with the replica, and then tells the application. */
-  #take(step: Step): void {
+  #say(): void {
+    if (this.#attached) this.#channel.present();
+    else this.#relay.say();
+  }
+
+  #hear(cast: Cast): void {
+    this.#casts.emit(cast);
+    this.#relay.heard(cast);
+  }
+
+  /** Brings queries and status up to date with the replica, and then tells the application. A channel's step has rows. */
+  #take(step: Step, rows?: Rows): void {
+    if (this.#attached) this.#keeper.record(step, this.#channel.view, { put: rows?.put ?? [], del: rows?.del ?? [] });
     const lists = step.queued.length + step.applied.length + step.rejected.length + step.forgotten.length > 0;
-    if (lists) this.#pending = this.#rejected = undefined;
+    if (lists) {
+      this.#pending = this.#rejected = undefined;
+      this.#home.unsent(this.path, this.#replica.queue.size);
+    }
     const changed = step.reset || step.changes.length > 0 ? [...this.#queries].filter((live) => live.update(step)) : [];
     this.#refresh(lists);
     for (const live of changed) live.notify();
+    if (this.#events.used) this.#report(step, rows);
+  }
+
+  #report(step: Step, rows: Rows | undefined): void {
+    const at = this.#home.now();
+    for (const mutation of step.queued) this.#events.emit({ kind: "queued", at, mutation, changes: step.changes });
+    for (const mutation of step.applied) this.#events.emit({ kind: "applied", at, mutation });
+    for (const rejected of step.rejected) this.#events.emit({ kind: "rejected", at, rejected });
+    if (rows === undefined && !step.reset) return;
+    const { put = [], del = [] } = rows ?? {};
+    this.#events.emit({ kind: "commit", at, seq: this.#replica.seq, changed: put.length, removed: del.length, reset: step.reset });
   }
 
   #refresh(lists = false): void {
-    const status = this.#current();
-    if (sameStatus(status, this.#status)) {
-      if (lists) this.#changed.emit();
-      return;
-    }
-    this.#status = status;
-    this.#changed.emit();
+    const status = this.#current(this.#standing());
+    const same = sameStatus(status, this.#status);
+    if (!same) this.#status = status;
+    if (!same || lists) this.#changed.emit();
+    if (!same) this.#relay.tell();
+    for (const live of this.#queries) if (live.stand(this.#queryStatus(live), this.#status.lastSynced)) live.notify();
   }
 
-  #current(): Status {
+  /** How this tab, or the one that leads, stands to the server. */
+  #standing(): Standing {
+    if (this.#closed) return { ...START, state: "stopped" };
+    if (!this.#attached) return this.#relay.standing ?? START;
     const error = this.#session.error ?? this.#channel.error;
-    return {
-      state: this.#closed ? "stopped" : this.#state(),
-      lastSynced: this.#channel.synced,
-      pending: this.#replica.queue.size,
-      rejected: this.#replica.rejectedCount,
-      transport: this.#session.transport,
-      ...(error && { error }),
-    };
+    return { state: this.#state(), lastSynced: this.#channel.synced, transport: this.#session.transport, ...(error && { error }) };
+  }
+
+  #current(standing: Standing): Status {
+    return { ...standing, pending: this.#replica.queue.size, rejected: this.#replica.rejectedCount, storage: this.#home.storage };
   }
 
   #state(): SyncState {
@@ -190,19 +336,16 @@ export class Board implements Space {
     if (this.#session.state !== "connected") return this.#session.state;
     return this.#channel.phase === "live" ? "live" : "syncing";
   }
+
+  #queryStatus(live: Live): QueryStatus {
+    if (!this.#keeper.loaded(live.collection)) return "loading";
+    const { state } = this.#status;
+    if (state === "live") return "live";
+    return state === "syncing" || state === "connecting" ? "stale" : "offline";
+  }
 }
 
-/** A private copy of the application's view, in its normal form. Throws `bad_name`, and ValueError for a selector. */
-export function readView(view: View): View {
-  if (!Array.isArray(view) || view.length > 32) throw new SynclineError("bad_name", "a view is a list of at most 32 parts");
-  return (view as View).map(({ in: collection, where }) => {
-    checkCollection(collection);
-    if (where === undefined) return { in: collection };
-    return { in: collection, where: JSON.parse(parseSelector(where).toString()) as NonNullable<typeof where> };
-  });
-}
-
-/** Whether two views from {@link readView} are the same. */
-export function sameView(a: View, b: View): boolean {
-  return canonical(a) === canonical(b);
+/** Names a mutation. */
+function newId(): string {
+  return crypto.randomUUID();
 }

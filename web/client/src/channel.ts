@@ -6,15 +6,28 @@ import { Pusher } from "./pusher.js";
 import type { Replica } from "./replica.js";
 import type { Member, Session } from "./session.js";
 import type { Step } from "./step.js";
+import { sameView } from "./view.js";
 import { seqOf, type Ack, type CastMessage, type DiffMessage, type ErrorMessage, type Opened, type SpaceMessage } from "./wire.js";
 
 /** What a channel tells its space. */
 export interface ChannelEvents {
-  /** The replica has changed. */
-  step(step: Step): void;
+  /** The replica has changed, confirmed rows of it so. */
+  step(step: Step, rows?: Rows): void;
   /** The phase or the error may have changed. */
   status(): void;
   cast(message: CastMessage): void;
+}
+
+/** Confirmed rows that a diff has changed. */
+export type Rows = Pick<DiffMessage, "put" | "del">;
+
+/** Under which client id the queue is sent. */
+export interface Identity {
+  readonly client: string;
+  /** The view that the replica's cursor was made with, if it comes from a store. */
+  readonly view: View | undefined;
+  /** The queue has other ids now, under a new client id if `fresh`. Undefined, or resolves when that is stored. */
+  rewrite(fresh: boolean): Promise<void> | undefined;
 }
 
 /** `down`: no connection; `opening`: the server has not answered `open`; `stopped`: an error that does not pass by itself. */
@@ -26,11 +39,11 @@ export class Channel implements Member {
   readonly #session: Session;
   readonly #replica: Replica;
   readonly #peers: Peers;
-  readonly #presence: boolean;
+  #presence: boolean;
+  readonly #identity: Identity;
   readonly #events: ChannelEvents;
   readonly #pusher: Pusher;
   readonly #audit: Audit;
-  #client = newClientId();
   #view: View;
   /** The view that the replica's cursor was made with. */
   #was: View | undefined;
@@ -49,13 +62,16 @@ export class Channel implements Member {
   #reopen: ReturnType<typeof setTimeout> | undefined;
   #synced: number | null = null;
 
-  constructor(path: string, view: View, presence: boolean, session: Session, replica: Replica, peers: Peers, events: ChannelEvents) {
+  constructor(
+    path: string, view: View, presence: boolean, session: Session, replica: Replica, peers: Peers, identity: Identity, events: ChannelEvents,
+  ) {
     this.path = path;
     this.#view = view;
     this.#presence = presence;
     this.#session = session;
     this.#replica = replica;
     this.#peers = peers;
+    this.#identity = identity;
     this.#events = events;
     this.#pusher = new Pusher(path, session, replica.queue, (bytes) =>
       this.#stop({ code: "too_large", message: `a mutation of ${bytes} bytes is over the server's limit of a message` }),
@@ -88,8 +104,11 @@ export class Channel implements Member {
     return this.#view;
   }
 
-  setView(view: View): void {
+  /** The view that is wanted from now on, and whether to be told of others' presence. */
+  setView(view: View, presence: boolean): void {
+    if (presence === this.#presence && sameView(view, this.#view)) return;
     this.#view = view;
+    this.#presence = presence;
     if (this.#phase !== "down" && this.#phase !== "stopped") this.#open();
   }
 
@@ -173,6 +192,7 @@ export class Channel implements Member {
   }
 
   #open(): void {
+    this.#was ??= this.#identity.view;
     this.#quiet(this.#unanswered + 1);
     this.#phase = "opening";
     const { queue } = this.#replica;
@@ -182,7 +202,7 @@ export class Channel implements Member {
       JSON.stringify({
         t: "open",
         space: this.path,
-        client: this.#client,
+        client: this.#identity.client,
         acked: queue.acked,
         ...(this.#view.length > 0 && { view: this.#view }),
         ...(cursor !== undefined && { cursor }),
@@ -219,9 +239,12 @@ export class Channel implements Member {
       this.#rekey();
       return;
     }
-    if (message.last < queue.acked && !this.#replica.restore(message.last)) {
-      this.#rekey();
-      return;
+    if (message.last < queue.acked) {
+      if (!this.#replica.restore(message.last)) {
+        this.#rekey();
+        return;
+      }
+      void this.#identity.rewrite(false);
     }
     const viewless = this.#view.length === 0;
     const current = viewless || message.resume === undefined || message.resume === "current";
@@ -259,7 +282,7 @@ export class Channel implements Member {
       case "applied":
         this.#progress();
         this.#was = this.#view;
-        this.#events.step(result.step);
+        this.#events.step(result.step, result);
         if (this.#forked && !this.#rejoin()) break;
         if (this.#replica.seq >= this.#head) this.#reached();
         this.#audit.moved();
@@ -319,16 +342,25 @@ export class Channel implements Member {
     return n === 0 && retryMs === undefined ? 0 : this.#session.delay(n, retryMs);
   }
 
-  #openLater(delay: number): void {
+  #openLater(delay: number, stored?: Promise<void>): void {
     this.#quiet();
     this.#phase = "opening";
-    this.#reopen = setTimeout(() => this.#open(), delay);
+    const reopen = setTimeout(() => {
+      if (stored === undefined) this.#open();
+      else void stored.then(() => this.#reopen === reopen && this.#open());
+    }, delay);
+    this.#reopen = reopen;
     this.#events.status();
   }
 
   #rekey(): void {
-    this.#client = newClientId();
-    this.#openLater(this.#patience());
+    this.#openLater(this.#patience(), this.#identity.rewrite(true));
+  }
+
+  /** Confirmed state is another one than what the server was told of. */
+  restart(): void {
+    this.#was = undefined;
+    if (this.#phase !== "down" && this.#phase !== "stopped") this.#openLater(0);
   }
 
   #stop(error: StatusError): void {
@@ -378,10 +410,4 @@ export class Channel implements Member {
     }
     this.#events.status();
   }
-}
-
-/** 128 random bits. */
-function newClientId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "");
 }

@@ -22,6 +22,11 @@ export class Emitter<Args extends readonly unknown[] = []> {
     }
   }
 
+  /** Whether anybody listens. */
+  get used(): boolean {
+    return this.#listeners.length > 0;
+  }
+
   clear(): void {
     this.#listeners = [];
   }

@@ -2,26 +2,43 @@ import type { Mutation, MutationState, Op, Outcome } from "./api.js";
 import { RejectedError, SynclineError } from "./errors.js";
 import type { Prepared } from "./prepare.js";
 
+/** Orders from here on are those of mutations that are not in the store yet: behind all that are. */
+export const UNSAVED = 2 ** 40;
+
 /**
  * A mutation from its making to its end. The application sees it as
  * {@link Mutation}; only the replica calls what goes beyond that.
  */
 export class Item implements Mutation {
-  readonly id: number;
+  readonly id: string;
   readonly prepared: Prepared;
-  /** The id on the wire. Changes when the replica takes a new client id. */
-  wire: number;
+  readonly mine: boolean;
+  /** Its place in the queue, in the space and for good once it is saved. Places are ascending, not without gaps. */
+  order: number;
+  /** The id on the wire, 0 while there is none. Changes when the replica takes a new client id. */
+  wire = 0;
   /** `applied` or `duplicate`, known but not yet seen in a diff. */
   outcome: Outcome | undefined;
   state: MutationState = "queued";
+  readonly saved: Promise<void>;
+  #saved!: { resolve(): void; reject(error: Error): void };
   #settle: { resolve(outcome: Outcome): void; reject(error: Error): void } | undefined;
   #confirmed: Promise<Outcome> | undefined;
   #end: Outcome | Error | undefined;
 
-  constructor(id: number, wire: number, prepared: Prepared) {
+  constructor(id: string, order: number, prepared: Prepared, mine: boolean) {
     this.id = id;
-    this.wire = wire;
+    this.order = order;
     this.prepared = prepared;
+    this.mine = mine;
+    this.saved = new Promise((resolve, reject) => (this.#saved = { resolve, reject }));
+    this.saved.catch(() => undefined); // as with confirmed
+  }
+
+  /** It is in the store, or could not be put there. */
+  stored(error?: Error): void {
+    if (error === undefined) this.#saved.resolve();
+    else this.#saved.reject(error);
   }
 
   get ops(): readonly Op[] {
@@ -49,8 +66,9 @@ export class Item implements Mutation {
     this.#finish(new RejectedError(outcome));
   }
 
-  /** Nobody will learn its end. */
+  /** Nobody will learn its end here. */
   abandon(): void {
+    this.stored(new SynclineError("closed", "closed before the mutation was saved"));
     this.#finish(new SynclineError("closed", "closed before the mutation was confirmed"));
   }
 

@@ -62,6 +62,20 @@ export class Overlay {
     }
   }
 
+  /** Gives a mutation another place; true if it now stands before one that it stood behind, or the other way round, and {@link rebase} of its keys must follow. */
+  move(item: Item, order: number): boolean {
+    const before = item.order;
+    item.order = order;
+    let moved = false;
+    for (const key of keysOf(item)) {
+      const users = this.#users.get(key);
+      if (users === undefined || users.every((other) => other === item || other.order < before === other.order < order)) continue;
+      moved = true;
+      users.sort((a, b) => a.order - b.order);
+    }
+    return moved;
+  }
+
   /** Takes a mutation out without undoing it: {@link rebase} of its keys must follow. */
   remove(item: Item): void {
     for (const key of keysOf(item)) {
@@ -91,7 +105,7 @@ export class Overlay {
       if (entry !== undefined) before.set(key, entry);
       this.#shown.delete(key);
     }
-    for (const item of [...items].sort((a, b) => a.id - b.id)) this.#run(item, before);
+    for (const item of [...items].sort((a, b) => a.order - b.order)) this.#run(item, before);
   }
 
   /** Replays the whole queue: after a reset. */
@@ -135,9 +149,9 @@ function keysOf(item: Item): Set<Key> {
   return new Set(item.prepared.steps.map((step) => step.key));
 }
 
-/** Where an item belongs in a list by id; nearly always the end. */
+/** Where an item belongs in a list by order; nearly always the end. */
 function placeOf(item: Item, users: readonly Item[]): number {
   let at = users.length;
-  while (at > 0 && (users[at - 1]?.id ?? 0) > item.id) at--;
+  while (at > 0 && (users[at - 1]?.order ?? 0) > item.order) at--;
   return at;
 }

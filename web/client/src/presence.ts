@@ -35,6 +35,18 @@ export class Peers implements Presence {
     this.#wanted();
   }
 
+  /** What this session says of itself, as JSON. */
+  get state(): string {
+    return this.#state;
+  }
+
+  /** Shows what another tab, which has the connection, knows. */
+  mirror(peers: ReadonlyMap<string, Peer>): void {
+    if (peers.size + this.#peers.size === 0) return;
+    this.#peers = peers;
+    this.#changed.emit();
+  }
+
   subscribe(fn: () => void): () => void {
     return this.#changed.subscribe(fn);
   }

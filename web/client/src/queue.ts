@@ -1,25 +1,25 @@
 import type { Outcome } from "./api.js";
-import { Item } from "./item.js";
-import type { Prepared } from "./prepare.js";
+import type { Item } from "./item.js";
 
 /** How many acknowledged mutations are kept for a server that lost history. */
 const KEPT = 1000;
 
 /**
  * The mutations that are not done with, and their ids on the wire. A mutation
- * is *open* until it has an outcome, and *queued* until it is also confirmed
- * or refused.
+ * is *open* from when it has an id until it has an outcome, and *queued* from
+ * its making until it is also confirmed or refused.
  */
 export class Queue {
-  /** By local id, in order. */
-  #queued = new Map<number, Item>();
+  /** By id; in order once it is asked for. */
+  #queued = new Map<string, Item>();
+  #sorted = true;
   /** Without outcome, by wire id, in order. */
   #open = new Map<number, Item>();
-  /** With an outcome that is not confirmed yet, by local id. */
-  readonly #waiting = new Map<number, Item>();
+  /** With an outcome that is not confirmed yet. */
+  readonly #waiting = new Set<Item>();
   /** Acknowledged and no longer queued, by wire id. */
   #kept = new Map<number, Item>();
-  #serial = 0;
+  /** The highest wire id given. */
   #wire = 0;
   /** The highest wire id that was sent on the present connection. */
   #sent = 0;
@@ -28,8 +28,14 @@ export class Queue {
     return this.#queued.size;
   }
 
+  /** In order. */
   items(): IterableIterator<Item> {
+    if (!this.#sorted) this.#sort();
     return this.#queued.values();
+  }
+
+  get(id: string): Item | undefined {
+    return this.#queued.get(id);
   }
 
   waiting(): IterableIterator<Item> {
@@ -52,11 +58,30 @@ export class Queue {
     return Math.max(0, this.#sent - this.acked);
   }
 
-  add(prepared: Prepared): Item {
-    const item = new Item(++this.#serial, ++this.#wire, prepared);
+  /** Adds a mutation that has no id on the wire yet. */
+  add(item: Item): void {
     this.#queued.set(item.id, item);
+    this.#sorted = false;
+  }
+
+  /** Gives a queued mutation its place and the next id on the wire; or none, if it has an outcome that nobody here has seen. */
+  assign(item: Item, order: number, answered = false): void {
+    item.order = order;
+    this.#sorted = false;
+    if (answered) {
+      item.wire = 0;
+      item.outcome = { id: 0, outcome: "duplicate" };
+      this.#waiting.add(item);
+      return;
+    }
+    item.outcome = undefined;
+    item.wire = ++this.#wire;
     this.#open.set(item.wire, item);
-    return item;
+  }
+
+  /** Takes note that the wire ids up to `wire` have been given to mutations that are done with. */
+  skip(wire: number): void {
+    this.#wire = Math.max(this.#wire, wire);
   }
 
   /** Takes note of a final outcome; undefined if no mutation waits for it. */
@@ -64,7 +89,7 @@ export class Queue {
     const item = this.#open.get(outcome.id);
     if (item === undefined) return undefined;
     this.#open.delete(outcome.id);
-    this.#waiting.set(item.id, item);
+    this.#waiting.add(item);
     item.outcome = outcome;
     return item;
   }
@@ -72,12 +97,15 @@ export class Queue {
   /** Takes out a mutation that will have no outcome from the server. */
   withdraw(item: Item): void {
     this.#open.delete(item.wire);
+    this.#sorted = false;
   }
 
-  /** Takes an answered mutation out. */
+  /** Takes a mutation out that is done with. */
   remove(item: Item): void {
     this.#queued.delete(item.id);
-    this.#waiting.delete(item.id);
+    this.#waiting.delete(item);
+    if (this.#open.get(item.wire) === item) this.#open.delete(item.wire);
+    if (item.wire === 0) return;
     this.#kept.set(item.wire, item);
     if (this.#kept.size <= KEPT) return;
     for (const wire of this.#kept.keys()) {
@@ -117,23 +145,24 @@ export class Queue {
   restore(last: number): { whole: boolean; back: Item[] } {
     const lost = new Map<number, Item>();
     for (const [wire, item] of this.#kept) if (wire > last) lost.set(wire, item);
-    for (const item of this.#queued.values()) {
-      if (item.outcome !== undefined && item.wire > last) lost.set(item.wire, item);
-    }
+    for (const item of this.#waiting) if (item.wire > last) lost.set(item.wire, item);
     let complete = true;
     for (let wire = last + 1; wire <= this.acked; wire++) complete &&= lost.has(wire);
     const refused = [...lost.values()].some((item) => item.state === "rejected" || item.state === "discarded");
     // Those still queued must be sent again in any case.
     const back = [...lost.values()]
       .filter((item) => this.#queued.has(item.id) || (complete && item.state === "applied"))
-      .sort((a, b) => a.id - b.id);
+      .sort((a, b) => a.order - b.order);
     for (const item of back) {
       this.#kept.delete(item.wire);
-      this.#waiting.delete(item.id);
+      this.#waiting.delete(item);
       item.outcome = undefined;
       item.state = "queued";
+      this.#queued.set(item.id, item);
+      this.#open.set(item.wire, item);
     }
-    this.#reorder([...back, ...this.#queued.values()]);
+    this.#open = new Map([...this.#open].sort(([a], [b]) => a - b));
+    this.#sorted = false;
     this.#sent = last;
     return { whole: complete && !refused, back };
   }
@@ -143,7 +172,7 @@ export class Queue {
     this.#kept.clear();
     this.#wire = 0;
     this.#sent = 0;
-    const open = [...this.#open.values()];
+    const open = [...this.#open.values()].sort((a, b) => a.order - b.order);
     this.#open.clear();
     for (const item of open) {
       item.wire = ++this.#wire;
@@ -152,9 +181,23 @@ export class Queue {
     }
   }
 
-  #reorder(items: readonly Item[]): void {
-    const sorted = [...new Set(items)].sort((a, b) => a.id - b.id);
-    this.#queued = new Map(sorted.map((item) => [item.id, item]));
-    this.#open = new Map(sorted.filter((item) => item.outcome === undefined).map((item) => [item.wire, item]));
+  /** Forgets all ids on the wire: {@link assign} gives others. */
+  unnumber(): void {
+    this.#open.clear();
+    this.#waiting.clear();
+    this.#kept.clear();
+    this.#wire = this.#sent = 0;
+  }
+
+  #sort(): void {
+    this.#sorted = true;
+    let last = 0;
+    for (const { order } of this.#queued.values()) {
+      if (order < last) {
+        this.#queued = new Map([...this.#queued].sort(([, a], [, b]) => a.order - b.order));
+        return;
+      }
+      last = order;
+    }
   }
 }

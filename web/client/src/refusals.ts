@@ -5,7 +5,7 @@ import type { Key } from "./key.js";
 
 /** The rejected list, and the entries that show `rejected` because of it. */
 export class Refusals {
-  readonly #list = new Map<number, { readonly item: Item; readonly entry: Rejected }>();
+  readonly #list = new Map<string, { readonly item: Item; readonly entry: Rejected }>();
   /** How many of the list name a key, and the entry as it is shown because of that. */
   readonly #marks = new Map<Key, { count: number; shown: Entry | undefined }>();
 
@@ -29,8 +29,12 @@ export class Refusals {
     return entry;
   }
 
+  has(id: string): boolean {
+    return this.#list.has(id);
+  }
+
   /** Throws `unknown_id`. */
-  get(id: number): Item {
+  get(id: string): Item {
     const found = this.#list.get(id);
     if (found === undefined) throw new SynclineError("unknown_id", `no rejected mutation ${id}`);
     return found.item;

@@ -1,5 +1,5 @@
 import type { Entry, Outcome, Rejected } from "./api.js";
-import type { Item } from "./item.js";
+import { Item, UNSAVED } from "./item.js";
 import { keyOf, splitKey, type Key } from "./key.js";
 import { Overlay } from "./overlay.js";
 import { Parts } from "./parts.js";
@@ -8,11 +8,11 @@ import { Queue } from "./queue.js";
 import { Refusals } from "./refusals.js";
 import { Recorder, type Step } from "./step.js";
 import { checkSum, type Confirmed } from "./sum.js";
-import { seqOf, type DiffMessage } from "./wire.js";
+import { seqOf, type Del, type DiffMessage, type Put } from "./wire.js";
 
 /** What {@link Replica.diff} made of a diff. */
 export type DiffResult =
-  | { readonly kind: "applied"; readonly step: Step }
+  | { readonly kind: "applied"; readonly step: Step; readonly put: readonly Put[]; readonly del: readonly Del[] }
   /** A part of a whole that has not come yet, or nothing new. */
   | { readonly kind: "nothing" }
   /** Diffs are missing before this one. */
@@ -20,18 +20,34 @@ export type DiffResult =
   /** The sum of a reset is not what the server says. Nothing was applied. */
   | { readonly kind: "corrupt" };
 
+/** What a leader tells of a step: what another replica of the same store needs to follow it. */
+export interface Patch {
+  readonly cursor: string | undefined;
+  readonly put: readonly Put[];
+  readonly del: readonly Del[];
+  /** Left the queue because confirmed state holds them. */
+  readonly applied: readonly (readonly [id: string, outcome: Outcome])[];
+  /** Left the queue for the rejected list. */
+  readonly rejected: readonly Omit<Rejected, "ops">[];
+}
+
 /**
  * What a client holds of one space: confirmed state, the queue, and the
  * effects of the queue on top; PROTOCOL.md section 9 as code. Pure: no I/O, no
  * timer, no clock. Each event is one method, which returns a {@link Step}.
- * That is the seam for a store: it is given the step before the session sends
- * anything that the step queued.
+ * That is the seam for a store: a mutation gets its id on the wire, without
+ * which it is not sent, when it is {@link place}d, which is when it is stored.
+ *
+ * Collections can be on the disk only (`unloaded`): they show nothing, and
+ * what is confirmed in them goes past memory, until they are {@link install}ed.
  */
 export class Replica {
   readonly #queue = new Queue();
   readonly #overlay: Overlay;
   readonly #refusals = new Refusals();
   #confirmed: Confirmed = new Map();
+  #unloaded = new Set<string>();
+  #serial = 0;
   #cursor: string | undefined;
   #seq = 0;
   #parts: Parts | undefined;
@@ -94,11 +110,149 @@ export class Replica {
     return checkSum(this.#confirmed);
   }
 
-  /** Queues a mutation and shows its effect. */
-  mutate(prepared: Prepared): { item: Item; step: Step } {
+  /** Whether the collection is in memory. */
+  loaded(collection: string): boolean {
+    return !this.#unloaded.has(collection);
+  }
+
+  /** What is on the disk: how far it has got, and its collections, none of which is in memory. */
+  begin(cursor: string | undefined, collections: Iterable<string>): void {
+    this.#cursor = cursor;
+    this.#seq = seqOf(cursor ?? "0");
+    this.#confirmed = new Map();
+    this.#unloaded = new Set(collections);
+  }
+
+  /** What is on the disk only is gone: the next diff must be a reset. */
+  abandon(): void {
+    this.#unloaded.clear();
+    this.distrust();
+  }
+
+  /** The confirmed entries of collections, all of them unless `some`: then more is to follow. */
+  install(entries: ReadonlyMap<string, Map<string, Entry>>, some = false): Step {
     const recorder = this.#record();
-    const item = this.#push(prepared);
+    recorder.reset = true;
+    for (const [collection, map] of entries) {
+      this.#confirmed.set(collection, map);
+      if (!some) this.#unloaded.delete(collection);
+    }
+    this.#overlay.rebaseAll();
+    return recorder.finish();
+  }
+
+  /** Queues a mutation and shows its effect. It is not sent before it is {@link place}d. */
+  mutate(prepared: Prepared, id: string): { item: Item; step: Step } {
+    const recorder = this.#record();
+    const item = this.#push(new Item(id, UNSAVED + ++this.#serial, prepared, true));
     return { item, step: recorder.finish() };
+  }
+
+  /** Shows a mutation of another tab or from the store, `order` undefined if it is not stored yet. One that is there already has no effect. */
+  adopt(id: string, prepared: Prepared, order = UNSAVED + ++this.#serial): Step {
+    const recorder = this.#record();
+    if (this.#queue.get(id) === undefined) {
+      const item = new Item(id, order, prepared, false);
+      this.#queue.add(item);
+      this.#overlay.insert(item);
+      this.#overlay.rebase(prepared.steps.map((step) => step.key));
+      recorder.queued.push(item);
+    }
+    return recorder.finish();
+  }
+
+  /** A queued mutation is stored: it gets its place and the next id on the wire. */
+  place(item: Item, order: number): Step {
+    const recorder = this.#record();
+    if (this.#overlay.move(item, order)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    this.#queue.assign(item, order);
+    item.stored();
+    return recorder.finish();
+  }
+
+  /** What was stored is not stored any more: the mutation goes to the end of the queue, without an id on the wire. */
+  displace(item: Item): Step {
+    const recorder = this.#record();
+    this.#queue.withdraw(item);
+    item.wire = 0;
+    if (this.#overlay.move(item, UNSAVED + ++this.#serial)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    return recorder.finish();
+  }
+
+  /** Takes out a mutation that was never stored, and will not be. */
+  disown(item: Item): Step {
+    const recorder = this.#record();
+    this.#queue.remove(item);
+    this.#overlay.remove(item);
+    this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    item.abandon();
+    return recorder.finish();
+  }
+
+  /** Does what another replica of the same store has done. */
+  absorb(patch: Patch): Step {
+    const recorder = this.#record();
+    if (patch.cursor !== undefined) {
+      this.#cursor = patch.cursor;
+      this.#seq = seqOf(patch.cursor);
+    }
+    const keys: Key[] = this.#change([patch], recorder);
+    for (const [id, outcome] of patch.applied) {
+      const item = this.#queue.get(id);
+      if (item === undefined) continue;
+      keys.push(...item.prepared.steps.map((step) => step.key));
+      this.#settle(item, outcome);
+    }
+    for (const { id, outcome, at } of patch.rejected) {
+      const item = this.#queue.get(id);
+      if (item === undefined) continue;
+      keys.push(...item.prepared.steps.map((step) => step.key));
+      this.#refuse(item, outcome, at);
+    }
+    this.#overlay.rebase(keys);
+    return recorder.finish();
+  }
+
+  /** Puts a mutation on the rejected list, as it is in the store. */
+  adoptRejected(id: string, prepared: Prepared, outcome: Outcome, at: number): Step {
+    const recorder = this.#record();
+    if (!this.#refusals.has(id)) {
+      const item = this.#queue.get(id) ?? new Item(id, 0, prepared, false);
+      this.#refuse(item, outcome, at);
+      this.#overlay.rebase(prepared.steps.map((step) => step.key));
+    }
+    return recorder.finish();
+  }
+
+  /**
+   * Makes the queue what the store has: `stored` in order, then what was made
+   * here and is not stored yet. What else was queued is done with, nobody here
+   * knows how. `wire` is the last id given.
+   */
+  requeue(stored: readonly { readonly id: string; readonly order: number; readonly wire: number; readonly prepared: Prepared }[], wire: number): Step {
+    const recorder = this.#record();
+    const left = new Map([...this.#queue.items()].filter((item) => item.order < UNSAVED || !item.mine).map((item) => [item.id, item]));
+    this.#queue.unnumber();
+    for (const { id, order, wire: own, prepared } of stored) {
+      left.delete(id);
+      if (this.#refusals.has(id)) continue;
+      let item = this.#queue.get(id);
+      if (item === undefined) {
+        item = new Item(id, order, prepared, false);
+        this.#queue.add(item);
+        this.#overlay.insert(item);
+        recorder.queued.push(item);
+      } else {
+        this.#overlay.move(item, order);
+      }
+      if (own > 0) this.#queue.skip(own - 1);
+      this.#queue.assign(item, order, own === 0);
+      item.stored();
+    }
+    this.#queue.skip(wire);
+    for (const item of left.values()) this.#settle(item, { id: item.wire, outcome: "duplicate" });
+    this.#overlay.rebaseAll();
+    return recorder.finish();
   }
 
   /**
@@ -144,9 +298,18 @@ export class Replica {
     const recorder = this.#record();
     this.#cursor = diff.to;
     this.#seq = seqOf(diff.to);
-    if (parts.reset) this.#replace(parts.confirmed);
-    else this.#change(parts.diffs);
-    return { kind: "applied", step: recorder.finish() };
+    if (parts.reset) {
+      this.#replace(parts.confirmed);
+      return { kind: "applied", step: recorder.finish(), put: [], del: [] };
+    }
+    const named = this.#change(parts.diffs, recorder);
+    this.#overlay.rebase([...named, ...this.#settleReached()]);
+    return {
+      kind: "applied",
+      step: recorder.finish(),
+      put: parts.diffs.flatMap(({ put = [] }) => put),
+      del: parts.diffs.flatMap(({ del = [] }) => del),
+    };
   }
 
   /** Forgets the parts of a diff whose end will not come. */
@@ -202,19 +365,29 @@ export class Replica {
     return recorder.finish();
   }
 
-  /** Queues a rejected mutation again. A serializable one then counts as computed from what is confirmed now. */
-  retry(id: number): { item: Item; step: Step } {
+  /** Queues a rejected mutation again, under the id `next`. A serializable one then counts as computed from what is confirmed now. */
+  retry(id: string, next: string): { item: Item; step: Step } {
     const recorder = this.#record();
     const { prepared } = this.#forget(id);
-    const item = this.#push(rebased(prepared, this.#seq));
+    const item = this.#push(new Item(next, UNSAVED + ++this.#serial, rebased(prepared, this.#seq), true));
     return { item, step: recorder.finish() };
   }
 
-  /** Forgets a rejected mutation. */
-  discard(id: number): Step {
+  /** Forgets a rejected mutation; with `known`, one that is none has no effect. Otherwise throws `unknown_id`. */
+  discard(id: string, known = false): Step {
     const recorder = this.#record();
-    this.#forget(id).state = "discarded";
+    if (!known || this.#refusals.has(id)) this.#forget(id).state = "discarded";
     return recorder.finish();
+  }
+
+  /** A rejected mutation. Throws `unknown_id`. */
+  refused(id: string): Item {
+    return this.#refusals.get(id);
+  }
+
+  /** Confirmed state, if all of it is in memory. */
+  get whole(): Confirmed | undefined {
+    return this.#unloaded.size === 0 ? this.#confirmed : undefined;
   }
 
   #record(): Recorder {
@@ -237,8 +410,8 @@ export class Replica {
     return { kind };
   }
 
-  #push(prepared: Prepared): Item {
-    const item = this.#queue.add(prepared);
+  #push(item: Item): Item {
+    this.#queue.add(item);
     this.#overlay.push(item);
     this.#recorder.queued.push(item);
     return item;
@@ -247,33 +420,41 @@ export class Replica {
   #replace(confirmed: Confirmed): void {
     this.#recorder.reset = true;
     this.#confirmed = confirmed;
+    this.#unloaded.clear();
     this.#settleReached();
     this.#overlay.rebaseAll();
   }
 
-  #change(diffs: readonly DiffMessage[]): void {
-    const changed: Key[] = [];
-    for (const diff of diffs) {
-      for (const [collection, id, version, value] of diff.put ?? []) {
+  /** Changes confirmed state; returns the keys that the queue names. */
+  #change(diffs: readonly Pick<DiffMessage, "put" | "del">[], recorder: Recorder): Key[] {
+    const named: Key[] = [];
+    // Without queue and rejected list what is confirmed is what is shown: no key is made, nothing is looked up twice.
+    const plain = this.#queue.size + this.#refusals.size === 0;
+    const change = (collection: string, id: string, before: Entry | undefined, after: Entry | undefined): void => {
+      const entries = this.#confirmed.get(collection);
+      if (plain) {
+        if (before !== after) recorder.changes.push({ collection, id, before, after });
+      } else {
+        const key = keyOf(collection, id);
+        recorder.touching(key);
+        if (this.#overlay.names(key)) named.push(key);
+      }
+      if (after !== undefined) entries?.set(id, after);
+      else entries?.delete(id);
+    };
+    for (const { put = [], del = [] } of diffs) {
+      for (const [collection, id, version, value] of put) {
+        if (!this.loaded(collection)) continue;
         let entries = this.#confirmed.get(collection);
         if (entries === undefined) this.#confirmed.set(collection, (entries = new Map<string, Entry>()));
-        if (entries.get(id)?.version === version) continue;
-        changed.push(this.#touch(collection, id));
-        entries.set(id, { collection, id, value, version, state: "confirmed" });
+        const before = entries.get(id);
+        if (before?.version !== version) change(collection, id, before, { collection, id, value, version, state: "confirmed" });
       }
-      for (const [collection, id] of diff.del ?? []) {
-        changed.push(this.#touch(collection, id));
-        this.#confirmed.get(collection)?.delete(id);
+      for (const [collection, id] of del) {
+        if (this.loaded(collection)) change(collection, id, this.#confirmed.get(collection)?.get(id), undefined);
       }
     }
-    const named = changed.filter((key) => this.#overlay.names(key));
-    this.#overlay.rebase([...named, ...this.#settleReached()]);
-  }
-
-  #touch(collection: string, id: string): Key {
-    const key = keyOf(collection, id);
-    this.#recorder.touching(key);
-    return key;
+    return named;
   }
 
   /** Settles what the cursor has reached; returns the keys of it. */
@@ -302,7 +483,7 @@ export class Replica {
     item.refuse(outcome);
   }
 
-  #forget(id: number): Item {
+  #forget(id: string): Item {
     const item = this.#refusals.get(id);
     for (const { key } of item.prepared.steps) this.#recorder.touching(key);
     this.#refusals.remove(item);

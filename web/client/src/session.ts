@@ -45,7 +45,7 @@ export interface SessionOptions {
   readonly now: () => number;
 }
 
-export type SessionState = "offline" | "connecting" | "connected" | "stopped";
+export type SessionState = "offline" | "paused" | "connecting" | "connected" | "unauthorized" | "stopped";
 
 /** The one connection of a client, made again and again while there is a space to sync. */
 export class Session implements LinkEvents {
@@ -69,6 +69,10 @@ export class Session implements LinkEvents {
   #pause: number = CLIMB.least;
   #rung = 0;
   #limits: Limits = LIMITS;
+  /** What hello said last. */
+  #token: string | undefined;
+  /** A token that was not used yet. */
+  #fresh: string | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -144,8 +148,15 @@ export class Session implements LinkEvents {
     if (this.#members.size > 0) this.#connect();
   }
 
+  /** Ends the connection; another one is made when there is a space again. */
+  rest(): void {
+    this.#drop();
+    this.#error = undefined;
+    if (this.#state === "connected" || this.#state === "unauthorized") this.#become("connecting");
+  }
+
   /** Ends the connection and makes no other. */
-  stop(state: "offline" | "stopped", error?: StatusError): void {
+  stop(state: "offline" | "paused" | "stopped", error?: StatusError): void {
     this.#drop();
     this.#error = error;
     this.#become(state);
@@ -161,6 +172,12 @@ export class Session implements LinkEvents {
 
   welcome(link: Link, message: Welcome): void {
     this.#limits = { ...LIMITS, ...numbersOf(message.limits) };
+    const { user } = this.#options;
+    if (user !== undefined && message.user !== undefined && message.user !== user) {
+      // What is queued here must never be sent as somebody else.
+      this.stop("stopped", { code: "user_differs", message: `the server takes this client for ${message.user}, not ${user}` });
+      return;
+    }
     this.#since = this.#heard = this.now();
     this.#error = undefined;
     this.#ladder.worked(this.#options.transports.indexOf(link.transport));
@@ -206,6 +223,11 @@ export class Session implements LinkEvents {
       this.#become("stopped");
       return;
     }
+    if (code === "unauthorized") {
+      this.#become("unauthorized");
+      this.#renew(this.#token);
+      return;
+    }
     let next = false;
     if (lasted) {
       this.#attempt = 0;
@@ -241,14 +263,36 @@ export class Session implements LinkEvents {
     let token: string | undefined;
     await undefined; // the link has yet to get its place
     try {
-      token = await this.#options.token?.();
+      token = this.#fresh ?? (await this.#options.token?.());
+      this.#fresh = undefined;
     } catch (error) {
       link.close();
       this.down(link, { code: "unauthorized", message: `no token: ${String(error)}` });
       return;
     }
+    this.#token = token;
     link.send(JSON.stringify({ t: "hello", v: [1], token, user, agent }));
     if (link === this.#link) this.#begin();
+  }
+
+  /** Asks the application for a token until it gives another one than the one that was refused. */
+  #renew(refused: string | undefined): void {
+    const attempt = this.#attempt++;
+    const retry = setTimeout(async () => {
+      let token = refused;
+      try {
+        token = await this.#options.token?.();
+      } catch {
+        // Nothing is sent meanwhile, and the status says what is missing.
+      }
+      if (this.#retry !== retry) return;
+      this.#retry = undefined;
+      if (token === refused) return this.#renew(refused);
+      this.#fresh = token;
+      this.#become("connecting");
+      if (this.#members.size > 0) this.#connect();
+    }, attempt === 0 ? 0 : this.delay(attempt));
+    this.#retry = retry;
   }
 
   #begin(): void {

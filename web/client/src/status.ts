@@ -1,5 +1,11 @@
 import type { Status, SyncState } from "./api.js";
 
+/** How a space stands to the server: what is the same in all tabs. */
+export type Standing = Omit<Status, "pending" | "rejected" | "storage">;
+
+/** From furthest from live to nearest. */
+const ORDER: readonly SyncState[] = ["stopped", "unauthorized", "paused", "offline", "connecting", "syncing", "live"];
+
 /** Whether two status objects say the same. */
 export function sameStatus(a: Status, b: Status): boolean {
   return (
@@ -9,15 +15,15 @@ export function sameStatus(a: Status, b: Status): boolean {
     a.rejected === b.rejected &&
     a.transport === b.transport &&
     a.error?.code === b.error?.code &&
-    a.error?.message === b.error?.message
+    a.error?.message === b.error?.message &&
+    a.storage === b.storage
   );
 }
 
 /** The state of several spaces together: `base` if there is none, else the one that is furthest from live. */
 export function sumOf(base: Status, spaces: readonly Status[]): Status {
   if (spaces.length === 0) return base;
-  const order: readonly SyncState[] = ["stopped", "offline", "connecting", "syncing", "live"];
-  const state = base.state === "live" ? order[Math.min(...spaces.map((space) => order.indexOf(space.state)))] : base.state;
+  const state = ORDER[Math.min(...spaces.map((space) => ORDER.indexOf(space.state)))];
   const times = spaces.map(({ lastSynced }) => lastSynced);
   const error = base.error ?? spaces.find((space) => space.error !== undefined)?.error;
   return {
@@ -25,7 +31,8 @@ export function sumOf(base: Status, spaces: readonly Status[]): Status {
     lastSynced: times.includes(null) ? null : Math.min(...times.map(Number)),
     pending: spaces.reduce((n, space) => n + space.pending, 0),
     rejected: spaces.reduce((n, space) => n + space.rejected, 0),
-    transport: base.transport,
+    transport: base.transport ?? spaces[0]?.transport ?? null,
     ...(error && { error }),
+    storage: base.storage,
   };
 }

@@ -1,14 +1,6 @@
-import type { Entry, Rejected } from "./api.js";
+import type { Change, Entry, Rejected } from "./api.js";
 import type { Item } from "./item.js";
 import { splitKey, type Key } from "./key.js";
-
-/** An entry before and after an event; undefined is no entry. */
-export interface Change {
-  readonly collection: string;
-  readonly id: string;
-  readonly before: Entry | undefined;
-  readonly after: Entry | undefined;
-}
 
 /**
  * What one event did to a replica, all of it: this is what a store has to
@@ -25,7 +17,7 @@ export interface Step {
   /** Moved from the queue to the rejected list. */
   readonly rejected: readonly Rejected[];
   /** Left the rejected list, retried or discarded. */
-  readonly forgotten: readonly number[];
+  readonly forgotten: readonly string[];
 }
 
 /** Collects a {@link Step}. */
@@ -33,10 +25,12 @@ export class Recorder {
   readonly #look: (key: Key) => Entry | undefined;
   readonly #before = new Map<Key, Entry | undefined>();
   reset = false;
+  /** Changes that are known without looking. */
+  readonly changes: Change[] = [];
   readonly queued: Item[] = [];
   readonly applied: Item[] = [];
   readonly rejected: Rejected[] = [];
-  readonly forgotten: number[] = [];
+  readonly forgotten: string[] = [];
 
   /** `look` tells what is shown under a key. */
   constructor(look: (key: Key) => Entry | undefined) {
@@ -49,7 +43,7 @@ export class Recorder {
   }
 
   finish(): Step {
-    const changes: Change[] = [];
+    const changes = this.reset ? [] : this.changes;
     if (!this.reset) {
       for (const [key, before] of this.#before) {
         const after = this.#look(key);

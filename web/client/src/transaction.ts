@@ -1,4 +1,5 @@
 import type { Doc, Entry, MutateOptions, Op, OpOptions, Query, Reads, Tx, UpdateOps, ViewPart } from "./api.js";
+import { SynclineError } from "./errors.js";
 import { checkCollection, checkId, keyOf, type Key } from "./key.js";
 import { readQuery, select } from "./live.js";
 import type { Replica } from "./replica.js";
@@ -8,14 +9,17 @@ import { parseUpdate } from "./update.js";
 export class Transaction implements Tx {
   readonly ops: Op[] = [];
   readonly #replica: Replica;
+  readonly #loaded: (collection: string) => boolean;
   readonly #serializable: boolean;
   /** What the operations so far made of entries; undefined is deleted. */
   readonly #made = new Map<Key, Entry | undefined>();
   readonly #keys = new Map<Key, readonly [string, string]>();
   readonly #where = new Map<string, ViewPart>();
 
-  constructor(replica: Replica, options: MutateOptions = {}) {
+  /** `loaded` tells whether all that is on the disk of a collection is in the replica, and sees to it if not. */
+  constructor(replica: Replica, loaded: (collection: string) => boolean, options: MutateOptions = {}) {
     this.#replica = replica;
+    this.#loaded = loaded;
     this.#serializable = options.serializable === true;
   }
 
@@ -32,6 +36,7 @@ export class Transaction implements Tx {
   get(collection: string, id: string): Entry | undefined {
     checkCollection(collection);
     checkId(id);
+    this.#reading(collection);
     const key = keyOf(collection, id);
     this.#keys.set(key, [collection, id]);
     return this.#made.has(key) ? this.#made.get(key) : this.#replica.get(collection, id);
@@ -39,6 +44,7 @@ export class Transaction implements Tx {
 
   query(query: Query): readonly Entry[] {
     const parsed = readQuery(query);
+    this.#reading(query.in);
     const where = query.where === undefined ? {} : { where: JSON.parse(parsed.where.toString()) as NonNullable<typeof query.where> };
     this.#where.set(query.in + parsed.where.toString(), { in: query.in, ...where });
     return select(parsed, this.#entries(query.in));
@@ -56,6 +62,13 @@ export class Transaction implements Tx {
 
   delete(collection: string, id: string, options?: OpOptions): void {
     this.#add({ op: "delete", in: collection, id, ...options }, () => undefined);
+  }
+
+  /** What is computed from a part of the data must not count as computed from all of it. */
+  #reading(collection: string): void {
+    if (!this.#loaded(collection) && this.#serializable) {
+      throw new SynclineError("not_loaded", `${collection} is still being read from the store: wait for the query's \`ready\``);
+    }
   }
 
   #add(op: Op, run: (before: Doc | undefined) => Doc | undefined): void {

@@ -5,6 +5,7 @@ import { SynclineError } from "./errors.js";
 export interface Welcome {
   readonly t: "welcome";
   readonly session: string;
+  readonly user?: string;
   readonly limits: { readonly [name: string]: number };
 }
 export interface Opened {

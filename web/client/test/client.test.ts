@@ -28,7 +28,7 @@ describe("reads and writes", () => {
     await expect(mutation.confirmed).resolves.toMatchObject({ outcome: "applied", seq: 1 });
     expect(mutation.state).toBe("applied");
     expect(board.get("cards", "c1")).toEqual({ collection: "cards", id: "c1", value: { n: 1 }, version: 1, state: "confirmed" });
-    expect(board.status).toEqual({ state: "live", lastSynced: 1_000_000, pending: 0, rejected: 0, transport: "websocket" });
+    expect(board.status).toEqual({ state: "live", lastSynced: 1_000_000, pending: 0, rejected: 0, transport: "websocket", storage: { kind: "memory" } });
     expect(client.status).toEqual(board.status);
   });
 
@@ -97,9 +97,9 @@ describe("reads and writes", () => {
     await settle();
     expect(pushes()[0]).toMatchObject([{ reads: { at: 1, keys: [["cards", "c1"]], where: [{ in: "cards" }] } }]);
     await expect(mutation.confirmed).rejects.toMatchObject({ code: "stale" });
-    expect(board.rejected).toMatchObject([{ id: 1, outcome: { code: "stale" }, at: 1_000_000 }]);
+    expect(board.rejected).toMatchObject([{ id: mutation.id, outcome: { code: "stale" }, at: 1_000_000 }]);
     expect(board.get("cards", "c1")).toMatchObject({ value: { n: 10 }, state: "rejected" });
-    const again = board.retry(1);
+    const again = board.retry(mutation.id);
     await settle();
     await expect(again.confirmed).resolves.toMatchObject({ outcome: "applied" });
     expect(board.rejected).toEqual([]);
@@ -146,7 +146,7 @@ describe("rejections", () => {
     expect(bad.state).toBe("discarded");
     expect(board.status.rejected).toBe(0);
     expect(() => board.discard(bad.id)).toThrow(expect.objectContaining({ code: "unknown_id" }));
-    expect(() => board.retry(77)).toThrow(expect.objectContaining({ code: "unknown_id" }));
+    expect(() => board.retry("77")).toThrow(expect.objectContaining({ code: "unknown_id" }));
     expect(seen.length).toBeGreaterThan(4);
   });
 
@@ -188,12 +188,12 @@ describe("the client", () => {
     const board = client.space("demo/board", { view: VIEW });
     await settle();
     client.goOffline();
-    expect(board.status.state).toBe("offline");
+    expect(board.status.state).toBe("paused");
     const mutation = board.put("cards", "c1", { n: 1 });
     server.space().write({ op: "put", in: "cards", id: "c2", value: { n: 2 } });
     await pass(120_000);
     expect(server.links.length).toBe(1);
-    expect(board.status).toMatchObject({ state: "offline", pending: 1, lastSynced: 1_000_000 });
+    expect(board.status).toMatchObject({ state: "paused", pending: 1, lastSynced: 1_000_000 });
     client.goOnline();
     expect(client.status.state).toBe("connecting");
     await settle();

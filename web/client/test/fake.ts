@@ -247,7 +247,11 @@ export class FakeServer {
         link.tell({ t: "closed", space: path });
         break;
       case "push":
-        this.#push(space, member as Member, message["muts"] as { id: number; ops: Op[]; reads?: Reads }[]);
+        if (member === undefined) {
+          link.tell({ t: "error", code: "not_open", message: "", space: path });
+          break;
+        }
+        this.#push(space, member, message["muts"] as { id: number; ops: Op[]; reads?: Reads }[]);
         break;
       case "check":
         link.tell({ t: "checked", space: path, view: (member as Member).viewID, at: space.cursor(), ...space.sum((member as Member).view) });

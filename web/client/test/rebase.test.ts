@@ -46,24 +46,26 @@ function show(replica: Replica, collections: Iterable<string>): { visible: unkno
 
 function run(vector: Vector): void {
   const replica = new Replica();
+  let n = 0; // as if stored at once
+  const placed = (made: ReturnType<Replica["mutate"]>): unknown => replica.place(made.item, n);
   const collections = new Set(JSON.stringify(vector).match(/"(cards|people|notes)"/g)?.map((s) => s.slice(1, -1)) ?? []);
   const diff = ({ to, ...rest }: Diff): void => {
     const result = replica.diff({ t: "diff", space: "s", view: "v", from: replica.cursor ?? "0", to: cursorAt(to), ...rest });
     expect(result.kind).not.toBe("gap");
   };
   diff({ to: vector.cursor, put: vector.confirmed, reset: true });
-  for (const [n, step] of vector.steps.entries()) {
-    if ("mutate" in step) replica.mutate(prepare(step.mutate.ops, step.mutate.reads, limits));
+  for (const [at, step] of vector.steps.entries()) {
+    if ("mutate" in step) placed(replica.mutate(prepare(step.mutate.ops, step.mutate.reads, limits), String(++n)));
     else if ("outcomes" in step) replica.outcomes(step.outcomes, 0);
     else if ("diff" in step) diff(step.diff);
-    else if ("retry" in step) replica.retry(step.retry);
-    else if ("discard" in step) replica.discard(step.discard);
+    else if ("retry" in step) placed(replica.retry(String(step.retry), String(++n)));
+    else if ("discard" in step) replica.discard(String(step.discard));
     else {
       const { visible, states } = show(replica, collections);
-      const where = `step ${n}`;
+      const where = `step ${at}`;
       expect(visible, where).toEqual(step.expect.visible);
-      expect([...replica.queue.items()].map((item) => item.id), where).toEqual(step.expect.pending);
-      expect(replica.rejected().map(({ id }) => id), where).toEqual(step.expect.rejected);
+      expect([...replica.queue.items()].map((item) => Number(item.id)), where).toEqual(step.expect.pending);
+      expect(replica.rejected().map(({ id }) => Number(id)), where).toEqual(step.expect.rejected);
       if (step.expect.states) expect(states, where).toMatchObject(step.expect.states);
     }
   }

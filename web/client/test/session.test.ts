@@ -135,7 +135,7 @@ describe("identity", () => {
     const board = open({ token: async () => `token-${++n}` });
     board.put("cards", "c1", {});
     await settle();
-    expect(board.status).toMatchObject({ state: "connecting", pending: 1, error: { code: "unauthorized" } });
+    expect(board.status).toMatchObject({ state: "unauthorized", pending: 1, error: { code: "unauthorized" } });
     await pass(3000);
     expect(helloes().map(({ token }) => token)).toEqual(["token-1", "token-2", "token-3"]);
     expect(board.status).toMatchObject({ state: "live", pending: 0 });
@@ -151,7 +151,35 @@ describe("identity", () => {
     const board = open({ token });
     await pass(3000);
     expect(board.status.state).toBe("live");
-    expect(server.links.length).toBe(3);
+    expect(server.links.length).toBe(2); // without a token there is nothing to say
+  });
+
+  it("that the server refuses is not offered twice: everything waits for another one", async () => {
+    let token = "old";
+    let asked = 0;
+    refuse(1);
+    const board = open({ token: () => (asked++, token) });
+    board.put("cards", "c1", {});
+    await pass(120_000);
+    expect(board.status).toMatchObject({ state: "unauthorized", pending: 1 });
+    expect(helloes().length).toBe(1);
+    expect(asked).toBeGreaterThan(3);
+    token = "new";
+    await pass(120_000);
+    expect(helloes().map((hello) => hello["token"])).toEqual(["old", "new"]);
+    expect(board.status).toMatchObject({ state: "live", pending: 0 });
+  });
+
+  it("is never another one than the store's", async () => {
+    server.answer = ({ t }, link) => {
+      if (t === "hello") link.raw('{"t":"welcome","v":1,"session":"s","user":"eve","limits":{}}');
+      return t === "hello";
+    };
+    const board = open({});
+    board.put("cards", "c1", {});
+    await pass(10_000);
+    expect(board.status).toMatchObject({ state: "stopped", pending: 1, error: { code: "user_differs" } });
+    expect(server.received.some(({ t }) => t === "push")).toBe(false);
   });
 
   it("without a token, refused, stops the client", async () => {
@@ -201,7 +229,7 @@ describe("a browser", () => {
     listeners.get("online")?.();
     listeners.get("visibilitychange")?.();
     await settle();
-    expect(board.status.state).toBe("offline");
+    expect(board.status.state).toBe("paused");
     client.close();
     expect(listeners.size).toBe(0);
   });

@@ -45,7 +45,7 @@ export class Panel {
   #show(): void {
     this.#showFacts();
     const { pending, rejected } = this.#space;
-    const online = this.#space.status.state !== "offline";
+    const online = this.#space.status.state !== "paused";
     this.#pending.replaceChildren(
       h("h2", {}, "Pending ", h("span", { class: "number" }, String(pending.length))),
       pending.length === 0
@@ -68,7 +68,7 @@ export class Panel {
       this.#facts.dataset["text"] = text;
       this.#facts.replaceChildren(...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
     }
-    this.#error.hidden = error === undefined || state === "live" || state === "offline";
+    this.#error.hidden = error === undefined || state === "live" || state === "paused";
     this.#error.textContent = error === undefined ? "" : `${error.message} (${error.code})`;
     if (state === "stopped" && !this.#error.hidden) this.#error.append(" ", h("button", { onclick: () => this.#client.goOnline() }, "Reconnect"));
   }

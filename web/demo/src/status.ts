@@ -4,25 +4,27 @@ import type { Client, Space, Status } from "@syncline/client";
 import { h } from "./dom.js";
 
 export const STATE_NAMES: { readonly [S in Status["state"]]: string } = {
-  offline: "Offline",
+  offline: "No network",
+  paused: "Offline",
   connecting: "Connecting…",
   syncing: "Catching up…",
   live: "Live",
+  unauthorized: "Signed out",
   stopped: "Stopped",
 };
 
 export function statusPill(client: Client, space: Space): HTMLElement {
   const text = h("span", { class: "state-name", role: "status" });
-  const knob = h("button", { class: "switch", role: "switch", "aria-label": "Network", title: "Network: off takes this window offline" });
+  const knob = h("button", { class: "switch", role: "switch", "aria-label": "Network", title: "Network: off takes all windows of this browser offline" });
   const pill = h("div", { class: "pill" }, h("span", { class: "state-dot" }), text, knob);
   const show = (): void => {
     const { state } = space.status;
     pill.dataset["state"] = state;
     text.textContent = STATE_NAMES[state];
-    knob.setAttribute("aria-checked", String(state !== "offline"));
+    knob.setAttribute("aria-checked", String(state !== "paused"));
   };
   knob.addEventListener("click", () => {
-    if (space.status.state === "offline") client.goOnline();
+    if (space.status.state === "paused") client.goOnline();
     else client.goOffline();
   });
   space.subscribe(show);

@@ -38,7 +38,7 @@ function choose(top: boolean): void {
 
 function showCount(): void {
   const { state } = space.status;
-  const loading = all.total === 0 && state !== "live" && state !== "offline" && state !== "stopped";
+  const loading = all.total === 0 && (all.result.status === "loading" || state === "connecting" || state === "syncing");
   toolbar.loading(loading);
   if (loading) {
     toolbar.say("Loading… ", `${(receivedSoFar() / 1e6).toFixed(1)} MB so far`);

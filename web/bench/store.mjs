@@ -1,0 +1,58 @@
+// The client's store in Chromium against one IndexedDB value for each entry, in turns, in one run:
+//
+//   node web/bench/store.mjs [entries] [rounds]
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+
+const entries = Number(process.argv[2] ?? 100_000);
+const rounds = Number(process.argv[3] ?? 5);
+const { outputFiles } = await build({ entryPoints: [join(import.meta.dirname, "store-page.ts")], bundle: true, format: "esm", write: false });
+const body = `<!doctype html><title>bench</title><script type="module">${outputFiles[0].text}</script>`;
+const profile = await mkdtemp(join(tmpdir(), "syncline-bench-"));
+const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
+await context.route("https://bench.test/", (route) => route.fulfill({ contentType: "text/html", body }));
+
+/** Each step in a page of its own, so that nothing is warm but the disk. */
+async function inPage(step) {
+  const page = await context.newPage();
+  await page.goto("https://bench.test/");
+  await page.waitForFunction(() => "bench" in window);
+  const result = await page.evaluate(step, entries);
+  await page.close();
+  return result;
+}
+
+const ratios = { write: [], open: [], first: [] };
+const times = { write: [], open: [], first: [], floorWrite: [], floorOpen: [] };
+for (let round = 0; round < rounds; round++) {
+  const write = await inPage((n) => window.bench.write(n));
+  const steps = [() => inPage(() => window.bench.open()), () => inPage(() => window.bench.floor())];
+  const results = [];
+  for (const n of round % 2 === 0 ? [0, 1] : [1, 0]) results[n] = await steps[n]();
+  const [ours, floor] = results;
+  if (ours.rows !== entries || floor.rows !== entries) throw new Error(`${ours.rows} and ${floor.rows} rows of ${entries}`);
+  ratios.write.push(write.floor / write.ours);
+  ratios.open.push(floor.all / ours.all);
+  ratios.first.push(ours.first / floor.all);
+  times.write.push(write.ours);
+  times.floorWrite.push(write.floor);
+  times.open.push(ours.all);
+  times.first.push(ours.first);
+  times.floorOpen.push(floor.all);
+}
+await context.close();
+await rm(profile, { recursive: true, force: true });
+
+const sorted = (list) => [...list].sort((a, b) => a - b);
+const middle = (list) => sorted(list)[list.length >> 1];
+const say = (what, goal, list, ours, floor) => {
+  const all = sorted(list);
+  console.log(`${what}: ${middle(list).toFixed(3)} [${all[0].toFixed(3)}–${all.at(-1).toFixed(3)}] × (goal ${goal}), ${middle(ours).toFixed(0)} ms against ${middle(floor).toFixed(0)} ms`);
+};
+console.log(`${entries} entries, ${rounds} rounds, median [min–max]`);
+say("writing a fresh sync, times faster", "≥ 10", ratios.write, times.write, times.floorWrite);
+say("opening all, times faster", "≥ 5", ratios.open, times.open, times.floorOpen);
+say("first 50 rows, of the floor's opening", "≤ 0.1", ratios.first, times.first, times.floorOpen);

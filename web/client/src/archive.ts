@@ -1,0 +1,243 @@
+/**
+ * The confirmed state of one space in a store: chunks of entries, a manifest
+ * that lists them, and a log of what has come since. One tab writes, any
+ * number read meanwhile. Keys, after the prefix:
+ *
+ * - `c` and a number: a chunk. It never changes, and its number is not used again;
+ * - `l` and a rev: a record of the log;
+ * - `m`: the manifest. Log and manifest are neighbours, so that one call reads both as of one moment.
+ */
+
+import type { Entry, View } from "./api.js";
+import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State, type Stored } from "./chunk.js";
+import { SynclineError } from "./errors.js";
+import type { Changes, Store } from "./store.js";
+import type { Confirmed } from "./sum.js";
+import type { Del, Put } from "./wire.js";
+
+export { DamageError };
+
+/** What one step changes of confirmed state. An entry is in `put` or in `del`, not in both. */
+export interface Delta {
+  /** One more than that of the archive. */
+  readonly rev: number;
+  readonly cursor: string;
+  readonly view: View;
+  readonly put: readonly Put[];
+  readonly del: readonly Del[];
+}
+
+/** What an archive holds, without the entries. */
+export interface Held {
+  /** That of the last step; 0: there is nothing. */
+  readonly rev: number;
+  readonly cursor: string | undefined;
+  readonly view: View | undefined;
+  /** About the number of entries in each collection: whatever the log puts counts as new. */
+  readonly collections: ReadonlyMap<string, number>;
+}
+
+/** A log up to this weight is left alone: 64 KiB of text, or 256 records of next to nothing. */
+const MIN_LOG = 64 << 10;
+/** Beyond that it may weigh an eighth of the chunks that it touches. That bounds what is read at the start, and how often a change is written over again. */
+const SHARE = 8;
+/** How many chunks are read at once; in between the page gets its turn. */
+const BATCH = 8;
+/** How often a reader starts over. */
+const TRIES = 10;
+
+/**
+ * Reading needs nothing before it. A writer calls {@link open} (or else the
+ * archive counts as empty), commits what a method returns before it calls the
+ * next, and after a commit that failed begins again with a new object.
+ */
+export class Archive {
+  readonly #store: Store;
+  readonly #prefix: string;
+  /** What a writer knows of the store. */
+  #state = begin();
+
+  /** All keys begin with `prefix`; the store's other keys do not begin with it and `c`, `l` or `m`. */
+  constructor(store: Store, prefix: string) {
+    this.#store = store;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Reads manifest and log, but no chunk. Rejects with {@link DamageError}, with
+   * `newer` if a later version of this program wrote the archive, and with StoreError.
+   */
+  async open(): Promise<Held> {
+    const { manifest, rev, cursor, view, changes } = (this.#state = await this.#load());
+    const collections = new Map<string, number>();
+    const count = (name: string, n: number): unknown => collections.set(name, Math.max(0, (collections.get(name) ?? 0) + n));
+    for (const [name, chunks] of manifest.collections) for (const { rows } of chunks) count(name, rows);
+    for (const [name, changed] of changes) for (const rows of changed.values()) for (const row of rows.values()) count(name, row ? 1 : -1);
+    return { rev, cursor, view, collections };
+  }
+
+  /**
+   * One collection as of the newest rev, in the order of ids. `first` is called
+   * as soon as there are entries, with those of the lowest ids, none between
+   * them left out; again if this has to start over, because the writer took a
+   * chunk away. Rejects as {@link open}, and with `busy` if that goes on and on.
+   */
+  async read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry> }> {
+    return this.#steady(await this.#load(), async ({ manifest, rev, changes }) => {
+      const entries = new Map<string, Entry>();
+      let tell = first;
+      for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection))) {
+        for (const [id, version, value] of rows) entries.set(id, { collection, id, value, version, state: "confirmed" });
+        if (entries.size > 0) {
+          tell?.([...entries.values()]);
+          tell = undefined;
+        }
+      }
+      return { rev, entries };
+    });
+  }
+
+  /** What adds a delta to the log. Throws `bad_rev` if it does not follow. */
+  append({ rev, cursor, view, put, del }: Delta): Changes {
+    const state = this.#state;
+    if (rev !== state.rev + 1) throw badRev(rev);
+    const same = JSON.stringify(view) === JSON.stringify(state.view);
+    const logged = { rev, cursor, view: same ? undefined : view, put, del };
+    const text = loggedText(logged);
+    const record: [string, string] = [this.#logKey(rev), text];
+    advance(state, logged, text.length);
+    if (state.text !== undefined) return { put: [record] };
+    // The first record comes with a manifest, so that the loss of either shows.
+    state.text = manifestText(state.manifest);
+    return { ...this.#clear(), put: [record, [this.#prefix + "m", state.text]] };
+  }
+
+  /** What puts `confirmed` in the place of all that there is, be it damaged. Throws `bad_rev` if the rev is not above the last. */
+  replace(rev: number, cursor: string, view: View, confirmed: Confirmed): Changes {
+    if (!(rev > this.#state.rev)) throw badRev(rev);
+    const pieces = [...confirmed].map(([name, entries]) => {
+      const rows = [...entries.values()].map(({ id, version, value }): Stored => [id, version, value]);
+      return [name, pack(sort(rows))] as const;
+    });
+    return { ...this.#clear(), put: this.#settle({ ...this.#state.manifest, rev, cursor, view }, pieces) };
+  }
+
+  /** What folds the log into the chunks; undefined as long as that does not pay. Rejects as {@link read}. */
+  async fold(): Promise<Changes | undefined> {
+    let size = 0;
+    for (const changed of this.#state.changes.values()) for (const chunk of changed.keys()) size += chunk?.size ?? 0;
+    if (this.#state.weight <= Math.max(MIN_LOG, size / SHARE)) return undefined;
+    return this.#steady(this.#state, async ({ manifest, rev, cursor, view, changes }) => {
+      const pieces = new Map<string, readonly (Chunk | Draft)[]>(manifest.collections);
+      const del: string[] = [];
+      for (const [name, changed] of changes) {
+        const old = manifest.collections.get(name) ?? [];
+        const now = await this.#folded(name, old, changed);
+        for (const chunk of old) if (!now.includes(chunk)) del.push(this.#chunkKey(chunk.n));
+        pieces.set(name, now);
+      }
+      return { drop: [[this.#logKey(0), this.#logKey(rev + 1)]], del, put: this.#settle({ ...manifest, rev, cursor, view }, pieces) };
+    });
+  }
+
+  /** What removes all that there is. */
+  wipe(): Changes {
+    this.#state = begin();
+    return this.#clear();
+  }
+
+  #clear(): Changes {
+    return { drop: [[this.#prefix + "c", this.#prefix + "d"], [this.#prefix + "l", this.#prefix + "n"]] };
+  }
+
+  #chunkKey(n: number): string {
+    return this.#prefix + "c" + n;
+  }
+
+  #logKey(rev: number): string {
+    return this.#prefix + "l" + String(rev).padStart(16, "0");
+  }
+
+  async #load(): Promise<State> {
+    const log = [...(await this.#store.range(this.#prefix + "l", this.#prefix + "n"))];
+    const last = log.pop();
+    if (last === undefined) return begin();
+    const [key, text] = last;
+    const state = begin(manifestOf(key === this.#prefix + "m" ? text : undefined), text);
+    for (const [key, text] of log) {
+      const rev = state.rev + 1;
+      advance(state, loggedOf(key === this.#logKey(rev) ? text : undefined, rev), text.length);
+    }
+    return state;
+  }
+
+  /** Does `work` with a state; anew, if it finds damage and the manifest is another by now: then chunks were taken away underneath. */
+  async #steady<T>(state: State, work: (state: State) => Promise<T>): Promise<T> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      try {
+        return await work(state);
+      } catch (error) {
+        if (!(error instanceof DamageError)) throw error;
+        const { text } = state;
+        state = await this.#load();
+        if (state.text === text) throw error;
+      }
+    }
+    throw new SynclineError("busy", "the archive is rewritten faster than it is read");
+  }
+
+  /** The rows of chunks, with changes made; those of the first as soon as may be. Without chunks: once, the rows of none. */
+  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed): AsyncGenerator<readonly [Chunk | undefined, readonly Stored[]]> {
+    if (chunks.length === 0) yield [undefined, merge([], changed?.get(undefined))];
+    for (let from = 0, to = 1; from < chunks.length; from = to, to += BATCH) {
+      const some = chunks.slice(from, to);
+      const texts = await this.#store.get(some.map(({ n }) => this.#chunkKey(n)));
+      for (const [i, chunk] of some.entries()) yield [chunk, merge(rowsOf(chunk, texts[i], name), changed?.get(chunk))];
+    }
+  }
+
+  /** The chunks of a collection with the log in them. Those that it does not touch stay, but for small ones beside those that it does. */
+  async #folded(name: string, old: readonly Chunk[], changed: Changed): Promise<(Chunk | Draft)[]> {
+    const touched = (i: number): boolean => changed.has(old[i]);
+    const taken = old.filter((chunk, i) => changed.has(chunk) || (chunk.size < MAX_SIZE / 2 && chunk.rows < MAX_ROWS / 2 && (touched(i - 1) || touched(i + 1))));
+    const pieces: (Chunk | Draft)[] = [];
+    // Rows of neighbours are packed together.
+    let run: Stored[] = [];
+    let at = 0;
+    for await (const [chunk, rows] of this.#rows(name, taken, changed)) {
+      const next = chunk ? old.indexOf(chunk) : 0;
+      if (next > at) {
+        pieces.push(...pack(run), ...old.slice(at, next));
+        run = [];
+      }
+      for (const row of rows) run.push(row);
+      at = next + 1;
+    }
+    return [...pieces, ...pack(run), ...old.slice(at)];
+  }
+
+  /** Numbers the new chunks, and takes them as written; returns what to put. */
+  #settle(to: Manifest, all: Iterable<readonly [string, readonly (Chunk | Draft)[]]>): [string, string][] {
+    let { next } = to;
+    const put: [string, string][] = [];
+    const collections = new Map<string, readonly Chunk[]>();
+    for (const [name, pieces] of all) {
+      const chunks = pieces.map((piece) => {
+        if (!("text" in piece)) return piece;
+        const { first, rows, text } = piece;
+        put.push([this.#chunkKey(next), text]);
+        return { n: next++, first, rows, size: text.length, sum: hash(text) };
+      });
+      if (chunks.length > 0) collections.set(name, chunks);
+    }
+    const manifest = { ...to, next, collections };
+    const text = manifestText(manifest);
+    this.#state = begin(manifest, text);
+    put.push([this.#prefix + "m", text]);
+    return put;
+  }
+}
+
+function badRev(rev: number): SynclineError {
+  return new SynclineError("bad_rev", `rev ${rev} does not follow`);
+}

@@ -1,0 +1,35 @@
+import type { Replica } from "./replica.js";
+import type { Step } from "./step.js";
+import type { TabMessage } from "./tabs.js";
+import type { Vault } from "./vault.js";
+
+/** What a keeper needs of the client that it works for. */
+export interface Household {
+  /** The number of this leader; undefined while another tab leads. */
+  readonly epoch: number | undefined;
+  /** Tells the other tabs. */
+  post(message: TabMessage): void;
+  /** The store did not do as asked; with undefined it did again. */
+  trouble(error: Error | undefined): void;
+  newClient(): string;
+}
+
+/** What the parts of a keeper share: keeper.ts, ledger.ts, mirror.ts. */
+export interface Desk {
+  readonly replica: Replica;
+  readonly house: Household;
+  /** Undefined: nothing is stored. */
+  readonly vault: Vault | undefined;
+  /** Whether the store is another one, and what the leader has put into it is not known here yet. */
+  readonly refilling: boolean;
+  /** The replica has changed. */
+  step(step: Step): void;
+  /** Tells the other tabs of this space. */
+  post(t: string, members?: { readonly [name: string]: unknown }): void;
+  /** Runs what touches the store, after what came before. What it rejects with is dealt with. */
+  run(task: () => Promise<void>): Promise<void>;
+  /** Makes the replica what the store has; only within {@link run}. */
+  resync(): Promise<void>;
+  /** Writes all anew; only within {@link run}. */
+  mend(): Promise<void>;
+}

@@ -1,0 +1,336 @@
+import type { View } from "./api.js";
+import type { Desk, Household } from "./desk.js";
+import { type Item, UNSAVED } from "./item.js";
+import { Ledger } from "./ledger.js";
+import { Mirror } from "./mirror.js";
+import type { Patch, Replica } from "./replica.js";
+import type { Step } from "./step.js";
+import { StoreError } from "./store.js";
+import type { TabMessage } from "./tabs.js";
+import { Deposed, type Stored, type Vault } from "./vault.js";
+
+/** How long until a store that failed is tried again, in milliseconds. */
+const MEND = 5000;
+
+/** What a keeper tells its space. */
+export interface KeeperEvents {
+  /** The replica has changed. */
+  step(step: Step): void;
+  /** Mutations have got their ids on the wire. */
+  placed(): void;
+  /** Client id or confirmed state are others now: what the server was asked is void. */
+  moved(): void;
+  /** What is loaded has changed. */
+  loaded(): void;
+}
+
+/**
+ * Keeps the replica of one space and its record in a store together, and both
+ * with the replicas of other tabs: mutations by its ledger, what is confirmed
+ * by its mirror. Everything that touches the store runs one after the other. A
+ * tab that has missed something reads the store; a store that failed is written
+ * anew by the leader. Without a store mutations only get their places.
+ */
+export class Keeper implements Desk {
+  readonly ready: Promise<void>;
+  readonly replica: Replica;
+  readonly house: Household;
+  readonly #path: string;
+  readonly #events: KeeperEvents;
+  readonly #ledger: Ledger;
+  readonly #mirror: Mirror;
+  #vault: Vault | undefined;
+  #begun = false;
+  /** What came before the store was read. */
+  readonly #messages: TabMessage[] = [];
+  #opened = false;
+  #closed = false;
+  #readied!: () => void;
+  #tail: Promise<void> = Promise.resolve();
+  /** The store has failed, and is tried again then. */
+  #broken: ReturnType<typeof setTimeout> | undefined;
+  #refilling = false;
+  /** Mutations that the leader knew to be done with, when it had filled another store. */
+  #refilled: readonly string[] | undefined;
+
+  constructor(path: string, replica: Replica, house: Household, events: KeeperEvents) {
+    this.#path = path;
+    this.replica = replica;
+    this.house = house;
+    this.#events = events;
+    this.#ledger = new Ledger(this, () => events.placed());
+    this.#mirror = new Mirror(this, () => events.loaded());
+    this.ready = new Promise((resolve) => (this.#readied = resolve));
+  }
+
+  get vault(): Vault | undefined {
+    return this.#vault;
+  }
+
+  get refilling(): boolean {
+    return this.#refilling;
+  }
+
+  /** Whether {@link open} was called. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** The client id under which the queue is sent. */
+  get client(): string {
+    return this.#ledger.client;
+  }
+
+  /** The view that the cursor in the store was made with. */
+  get view(): View | undefined {
+    return this.#mirror.view;
+  }
+
+  /** Whether what is in the store of a collection is in memory. */
+  loaded(collection: string): boolean {
+    return this.#opened && this.replica.loaded(collection);
+  }
+
+  /** Begins, with a store or without. */
+  open(vault: Vault | undefined): void {
+    this.#begun = true;
+    this.#vault = vault;
+    if (vault !== undefined) {
+      void this.run(() => this.resync());
+      return;
+    }
+    this.#open();
+    this.#ledger.place();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#ledger.close();
+    clearTimeout(this.#broken);
+    this.#readied();
+  }
+
+  /** A mutation was made here; `retried` was taken off the rejected list for it. */
+  queued(item: Item, retried?: string): void {
+    const first = this.#ledger.queued(item, retried);
+    if (!this.#opened) return;
+    if (this.#vault === undefined) this.#ledger.place();
+    else if (first) void this.run(() => this.#ledger.save());
+  }
+
+  discarded(id: string): void {
+    this.post("discarded", { id });
+    const vault = this.#vault;
+    if (vault !== undefined) void this.run(() => vault.discard(id));
+  }
+
+  /** The application wants to see a collection. */
+  need(collection: string): void {
+    const first = this.#mirror.need(collection);
+    if (first && this.#opened && !this.replica.loaded(collection)) void this.run(() => this.#mirror.read(collection));
+  }
+
+  /** Resolves when all these are in memory. */
+  async needAll(collections: Iterable<string>): Promise<void> {
+    await this.ready;
+    for (const collection of collections) this.need(collection);
+    await this.run(() => Promise.resolve());
+  }
+
+  /** The leader's replica has made this step, which changed confirmed rows so, or replaced confirmed state. */
+  record(step: Step, view: View, rows: Pick<Patch, "put" | "del">): void {
+    if (this.#vault === undefined) return;
+    const { applied } = step;
+    const rejected = step.rejected.map(({ id }) => id);
+    for (const { id } of applied) this.#ledger.finished(id);
+    for (const id of rejected) this.#ledger.finished(id);
+    if (this.#broken !== undefined || this.house.epoch === undefined) return; // all is written anew later
+    if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && !step.reset) return;
+    const left = [...applied, ...rejected.map((id) => this.replica.refused(id))].filter((item) => item.order < UNSAVED);
+    const first = this.#mirror.record({
+      patch: {
+        cursor: this.replica.cursor,
+        ...rows,
+        applied: applied.map((item) => [item.id, item.outcome ?? { id: item.wire, outcome: "duplicate" }]),
+        rejected: step.rejected.map(({ id, outcome, at }) => ({ id, outcome, at })),
+      },
+      view,
+      left: left.map(({ order }) => order),
+      rejected: this.#ledger.rejected(rejected),
+      reset: step.reset ? this.replica.whole : undefined,
+    });
+    if (first) void this.run(() => this.#mirror.flush());
+  }
+
+  /** The queue was renumbered for a new client id; without `fresh`, put back under the old one. Undefined if that is done already. */
+  rewrite(fresh: boolean): Promise<void> | undefined {
+    this.#ledger.renumbered(fresh);
+    return this.#vault === undefined ? undefined : this.run(() => this.#ledger.rewrite());
+  }
+
+  /** This tab leads now, with a new epoch: resolves when what it has is what the store has. Undefined if that is so already. */
+  lead(): Promise<void> | undefined {
+    this.#mirror.drop();
+    if (this.#vault === undefined) return undefined;
+    return this.run(() => (this.#refilling ? this.#refill() : this.resync()));
+  }
+
+  /** Another tab leads now. What was not written here it will hear from the server. */
+  follow(): void {
+    this.#mirror.drop();
+    if (this.#vault !== undefined) void this.run(() => this.resync());
+  }
+
+  /**
+   * The store is another one, and empty. The leader fills it and says what is
+   * done with; then the others store again what it cannot have known.
+   */
+  refill(vault: Vault): Promise<void> {
+    this.#vault = vault;
+    this.#refilling = true;
+    return this.run(() => this.#refill());
+  }
+
+  message(message: TabMessage): void {
+    if (!this.#opened) {
+      this.#messages.push(message);
+      return;
+    }
+    const leading = this.house.epoch !== undefined;
+    switch (message.t) {
+      case "made":
+        this.#ledger.made(message["id"], message["body"], message["retried"]);
+        break;
+      case "saved":
+        this.#ledger.saved(message["client"], message["stored"] as Stored[]);
+        break;
+      case "discarded":
+        this.step(this.replica.discard(String(message["id"]), true));
+        break;
+      case "patch":
+        if (!leading) void this.run(() => this.#absorb(message["rev"] as number, message["patch"] as Patch, message["view"] as View));
+        break;
+      case "stale": // the leader has done something that is not told row by row
+        if (!leading) void this.run(() => this.resync());
+        break;
+      case "refilled":
+        this.#refilled = message["done"] as string[];
+        if (this.#refilling) void this.run(() => this.#refill());
+        break;
+      case "damaged":
+        if (leading) void this.run(() => this.mend());
+    }
+  }
+
+  step(step: Step): void {
+    this.#events.step(step);
+  }
+
+  post(t: string, members: { readonly [name: string]: unknown } = {}): void {
+    this.house.post({ t, path: this.#path, ...members });
+  }
+
+  run(task: () => Promise<void>): Promise<void> {
+    const done = this.#tail.then(async () => {
+      if (this.#closed) return;
+      try {
+        await task();
+      } catch (error) {
+        this.#failed(error as Error);
+      }
+    });
+    this.#tail = done;
+    return done;
+  }
+
+  async resync(): Promise<void> {
+    const vault = this.#vault;
+    if (vault === undefined || this.#refilling) return;
+    for (;;) {
+      const seen = await this.#mirror.look(vault, this.#opened);
+      const pending = await vault.pending();
+      if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // the leader was quicker
+      this.#ledger.requeue(pending);
+      if (!this.#opened || this.#mirror.differs(seen.held)) {
+        this.#mirror.restore(seen.held, seen.entries);
+        this.#events.moved();
+      }
+      break;
+    }
+    if (!this.#opened) this.#open();
+    await this.#mirror.readNeeded();
+    await this.#ledger.save();
+  }
+
+  async mend(): Promise<void> {
+    clearTimeout(this.#broken);
+    this.#broken = undefined;
+    const vault = this.#vault;
+    if (vault === undefined) return;
+    if (this.house.epoch === undefined) await this.resync();
+    else await this.#writeAll(vault, this.house.epoch);
+    await this.#ledger.save();
+    this.house.trouble(undefined);
+  }
+
+  /** Writes what is in memory in place of what is stored. What is not in memory the server has to send again. */
+  async #writeAll(vault: Vault, epoch: number): Promise<void> {
+    this.#mirror.drop();
+    await vault.reset(epoch); // which makes room, if that is what was missing
+    this.#mirror.rev = 0;
+    await this.#ledger.rewrite();
+    const reset = this.replica.cursor === undefined ? undefined : this.replica.whole;
+    this.#mirror.record({
+      patch: { cursor: reset && this.replica.cursor, put: [], del: [], applied: [], rejected: [] },
+      view: this.#mirror.view ?? [],
+      left: [],
+      rejected: this.#ledger.rejected(this.replica.rejected().map(({ id }) => id)),
+      reset,
+    });
+    await this.#mirror.flush();
+    if (reset !== undefined) return;
+    this.replica.abandon();
+    this.#events.moved();
+    this.#events.loaded();
+  }
+
+  #failed(error: Error): void {
+    this.#mirror.drop();
+    if (error instanceof Deposed) return; // another tab's writing is followed from now on
+    this.house.trouble(error);
+    if (!this.#opened) this.#open(); // what is there cannot be read: go on with what the server has
+    if (error instanceof StoreError && (error.code === "lost" || error.code === "closed")) return; // there will be another store
+    this.#broken ??= setTimeout(() => void this.run(() => this.mend()), MEND);
+  }
+
+  async #refill(): Promise<void> {
+    const vault = this.#vault;
+    if (vault === undefined) return;
+    if (this.house.epoch !== undefined) {
+      this.#refilling = false;
+      this.#ledger.emptied();
+      await this.mend();
+      this.post("refilled", { done: this.#ledger.done });
+    } else if (this.#refilled !== undefined) {
+      const done = this.#refilled;
+      this.#refilled = undefined;
+      this.#refilling = false;
+      await this.#ledger.reclaim(vault, done);
+      await this.resync();
+    }
+  }
+
+  async #absorb(rev: number, patch: Patch, view: View): Promise<void> {
+    if (this.#refilling) return;
+    for (const [id] of patch.applied) this.#ledger.finished(id);
+    for (const { id } of patch.rejected) this.#ledger.finished(id);
+    if (!this.#mirror.absorb(rev, patch, view)) await this.resync();
+  }
+
+  #open(): void {
+    this.#opened = true;
+    this.#readied();
+    this.#events.loaded();
+    for (const message of this.#messages.splice(0)) this.message(message);
+  }
+}

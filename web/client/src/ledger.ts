@@ -1,0 +1,233 @@
+import type { Op, Reads } from "./api.js";
+import type { Desk } from "./desk.js";
+import { type Item, UNSAVED } from "./item.js";
+import { prepare, type Prepared } from "./prepare.js";
+import type { Count, Pending, Stored, StoredRejection, Vault } from "./vault.js";
+
+/** How long a mutation that another tab has stored may be unknown here before the store is asked, in milliseconds. */
+const HOLE = 400;
+/** How long another tab may take to store what it has made, in milliseconds; at most twice. */
+const DOUBT = 5000;
+/** How many mutations that are done with are remembered, so that late news of them change nothing. */
+const DONE = 2000;
+const NOLIMITS = { entry: Infinity, mutation: Infinity, ops: Infinity };
+
+/**
+ * The mutations of one space and their record in the store. One is shown here
+ * and told to the other tabs at once, then stored, which gives it its place and
+ * its id on the wire, and told again with these. Ids are taken note of in their
+ * order: what is stored behind one that is not known here yet has to wait.
+ */
+export class Ledger {
+  readonly #desk: Desk;
+  /** Called when mutations have got their ids. */
+  readonly #placed: () => void;
+  /** The client id under which the queue is sent. */
+  client: string;
+  #order = 0;
+  /** To be stored. */
+  #unsaved: Item[] = [];
+  #retried: string[] = [];
+  #rewriting = false;
+  /** Stored, but something before it is not known here yet; by wire id. */
+  readonly #early = new Map<number, Stored>();
+  #hole: ReturnType<typeof setTimeout> | undefined;
+  /** What the store has up to this wire id is known here. */
+  #numbered = 0;
+  readonly #done = new Set<string>();
+  /** Made in another tab, and perhaps not stored: new ones, and those that were new a while ago. */
+  readonly #strange = new Set<string>();
+  #doubted = new Set<string>();
+  #doubt: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(desk: Desk, placed: () => void) {
+    this.#desk = desk;
+    this.#placed = placed;
+    this.client = desk.house.newClient();
+  }
+
+  close(): void {
+    clearTimeout(this.#hole);
+    clearTimeout(this.#doubt);
+  }
+
+  /** A mutation was made here; `retried` was taken off the rejected list for it. True if there is something to {@link save} that was not before. */
+  queued(item: Item, retried: string | undefined): boolean {
+    this.#unsaved.push(item);
+    if (retried !== undefined) this.#retried.push(retried);
+    this.#desk.post("made", { id: item.id, body: item.prepared.body, ...(retried !== undefined && { retried }) });
+    return this.#unsaved.length === 1;
+  }
+
+  /** Another tab has made a mutation. */
+  made(id: unknown, body: unknown, retried: unknown): void {
+    if (typeof id !== "string" || typeof body !== "string" || this.#done.has(id)) return;
+    if (typeof retried === "string") this.#desk.step(this.#desk.replica.discard(retried, true));
+    this.#desk.step(this.#desk.replica.adopt(id, read(body)));
+    this.#strange.add(id);
+    this.#doubt ??= setTimeout(() => this.#disown(), DOUBT);
+  }
+
+  /** Gives places where nothing is stored. */
+  place(): void {
+    for (const item of this.#unsaved.splice(0)) this.#desk.step(this.#desk.replica.place(item, ++this.#order));
+    this.#retried = [];
+    this.#placed();
+  }
+
+  /** Stores what is not stored yet. */
+  async save(): Promise<void> {
+    const { vault, replica, refilling } = this.#desk;
+    if (vault === undefined || refilling) return;
+    const items = this.#unsaved.filter((item) => replica.queue.get(item.id) === item);
+    this.#unsaved = [];
+    const retried = this.#retried.splice(0);
+    if (items.length === 0) return;
+    let saved: Awaited<ReturnType<Vault["save"]>>;
+    try {
+      saved = await vault.save(items.map((item) => ({ id: item.id, body: item.prepared.body })), retried);
+    } catch (error) {
+      for (const item of items) item.stored(error as Error);
+      this.#unsaved.unshift(...items);
+      this.#retried.unshift(...retried);
+      throw error;
+    }
+    this.#desk.post("saved", saved);
+    if (saved.client === this.client) this.#known(saved.stored);
+    else if (!this.#rewriting) await this.#desk.resync();
+  }
+
+  /** Another tab has stored mutations. Those under another client id were overtaken by a {@link rewrite}, which tells of them. */
+  saved(client: unknown, stored: readonly Stored[]): void {
+    if (client === this.client) this.#known(stored);
+  }
+
+  /** Places those before which nothing is unknown. */
+  #known(stored: readonly Stored[]): void {
+    const { replica } = this.#desk;
+    const { queue } = replica;
+    for (const item of stored) if (item.wire > queue.wire) this.#early.set(item.wire, item);
+    let placed = false;
+    for (let next = this.#early.get(queue.wire + 1); next !== undefined; next = this.#early.get(queue.wire + 1)) {
+      this.#early.delete(next.wire);
+      this.#numbered = next.wire;
+      if (this.#done.has(next.id)) {
+        queue.skip(next.wire);
+        continue;
+      }
+      this.#adopt(next);
+      placed = true;
+    }
+    clearTimeout(this.#hole);
+    this.#hole = this.#early.size === 0 ? undefined : setTimeout(() => void this.#desk.run(() => this.#desk.resync()), HOLE);
+    if (placed) this.#placed();
+  }
+
+  #adopt({ id, order, body }: Stored): void {
+    const { replica } = this.#desk;
+    this.#desk.step(replica.adopt(id, read(body)));
+    const item = replica.queue.get(id);
+    if (item !== undefined && item.order >= UNSAVED) this.#desk.step(replica.place(item, order));
+  }
+
+  /** Makes the queue and the rejected list what the store has. */
+  requeue({ count, queue, rejected }: Pending): void {
+    const { replica } = this.#desk;
+    this.client = count.client;
+    this.#numbered = count.wire;
+    this.#early.clear();
+    for (const { id, body, outcome, at } of rejected) this.#desk.step(replica.adoptRejected(id, read(body), outcome, at));
+    const there = new Set(rejected.map(({ id }) => id));
+    for (const { id } of replica.rejected()) if (!there.has(id)) this.#desk.step(replica.discard(id, true));
+    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body) })), count.wire));
+    this.#placed();
+  }
+
+  /** A mutation is done with: news of it that come late must not bring it back. */
+  finished(id: string): void {
+    this.#done.add(id);
+    if (this.#done.size <= DONE) return;
+    for (const oldest of this.#done) {
+      this.#done.delete(oldest);
+      return;
+    }
+  }
+
+  get done(): readonly string[] {
+    return [...this.#done];
+  }
+
+  /** The queue was renumbered, under a new client id if `fresh`: {@link rewrite} must follow. */
+  renumbered(fresh: boolean): void {
+    if (fresh) this.client = this.#desk.house.newClient();
+    this.#rewriting = true;
+  }
+
+  /** The store is another one: it knows of nothing, but for what tabs that were opened since have put there. */
+  emptied(): void {
+    this.#numbered = 0;
+  }
+
+  /** Makes the store's queue what this one is, the leader's. */
+  async rewrite(): Promise<void> {
+    this.#rewriting = false;
+    const { vault, house, replica } = this.#desk;
+    if (vault === undefined || house.epoch === undefined) return;
+    for (;;) {
+      const { count, queue } = await vault.pending();
+      // What other tabs have stored and this one has not heard of; all else is here, or done with.
+      for (const item of queue) if (item.wire > this.#numbered) this.#adopt(item);
+      this.#numbered = count.wire;
+      if (await this.#write(vault, house.epoch, count)) break;
+    }
+    this.#numbered = replica.queue.wire;
+    this.#desk.post("stale");
+  }
+
+  #write(vault: Vault, epoch: number, count: Count): Promise<boolean> {
+    const { queue } = this.#desk.replica;
+    const items = [...queue.items()]
+      .filter(({ order }) => order < UNSAVED)
+      .map((item) => ({ id: item.id, order: item.order, wire: item.outcome === undefined ? item.wire : 0, body: item.prepared.body }));
+    return vault.rewrite(epoch, count, this.client, queue.wire, items);
+  }
+
+  /** The leader has filled another store; what it cannot have known of must be stored again. `done` is what it knows to be done with. */
+  async reclaim(vault: Vault, done: readonly string[]): Promise<void> {
+    const known = new Set(done);
+    for (const { id } of (await vault.pending()).queue) known.add(id);
+    for (const item of this.#desk.replica.queue.items()) {
+      if (!item.mine || item.order >= UNSAVED || known.has(item.id)) continue;
+      this.#desk.step(this.#desk.replica.displace(item));
+      this.#unsaved.push(item);
+    }
+  }
+
+  /** The rejected list, as it is stored. */
+  rejected(ids: readonly string[]): StoredRejection[] {
+    const { replica } = this.#desk;
+    const all = new Map(replica.rejected().map((entry) => [entry.id, entry]));
+    return ids.flatMap((id) => {
+      const entry = all.get(id);
+      return entry === undefined ? [] : [{ id, outcome: entry.outcome, at: entry.at, body: replica.refused(id).prepared.body }];
+    });
+  }
+
+  /** Takes out what another tab has made and not stored: it is gone. If it is only slow, it will tell again. */
+  #disown(): void {
+    const old = this.#doubted;
+    this.#doubted = new Set(this.#strange);
+    this.#strange.clear();
+    for (const id of old) {
+      const item = this.#desk.replica.queue.get(id);
+      if (item !== undefined && item.order >= UNSAVED) this.#desk.step(this.#desk.replica.disown(item));
+    }
+    this.#doubt = this.#doubted.size === 0 ? undefined : setTimeout(() => this.#disown(), DOUBT);
+  }
+}
+
+/** A mutation from its wire form; it was checked when it was made. */
+function read(body: string): Prepared {
+  const { ops, reads } = JSON.parse(`{${body}}`) as { ops: Op[]; reads?: Reads };
+  return prepare(ops, reads, NOLIMITS);
+}

@@ -1,0 +1,206 @@
+import type { Entry, View } from "./api.js";
+import type { Held } from "./archive.js";
+import type { Desk } from "./desk.js";
+import { SynclineError } from "./errors.js";
+import type { Patch } from "./replica.js";
+import type { Confirmed } from "./sum.js";
+import type { Record, Vault } from "./vault.js";
+
+/** Rows that went past memory while a collection was read, and the rev that they lead to; undefined while it is not written. */
+interface Passed {
+  readonly patch: Patch;
+  rev: number | undefined;
+}
+
+/**
+ * What is confirmed of one space, in memory and in the store. The leader writes
+ * what the server's messages made, several at a time, and then tells the other
+ * tabs: a patch, numbered by its rev. Collections are read when somebody wants
+ * to see them; what goes past memory meanwhile is added before they are shown.
+ */
+export class Mirror {
+  readonly #desk: Desk;
+  /** Called when a collection is in memory. */
+  readonly #loaded: () => void;
+  /** The view that the cursor was made with. */
+  view: View | undefined;
+  /** How far the store has got. */
+  rev = 0;
+  /** The leader's steps that are not written yet. */
+  #records: Record[] = [];
+  readonly #needed = new Set<string>();
+  #reading = 0;
+  #passed: Passed[] = [];
+  #installs: { readonly rev: number; readonly collection: string; readonly entries: Map<string, Entry> }[] = [];
+
+  constructor(desk: Desk, loaded: () => void) {
+    this.#desk = desk;
+    this.#loaded = loaded;
+  }
+
+  /** Somebody wants to see a collection; true for the first time. */
+  need(collection: string): boolean {
+    const first = !this.#needed.has(collection);
+    this.#needed.add(collection);
+    return first;
+  }
+
+  /** Forgets what is not written. */
+  drop(): void {
+    this.#records = [];
+  }
+
+  /** Something has happened in the leader's replica; true if there is something to {@link flush} that was not before. */
+  record(record: Record): boolean {
+    this.#pass(record.patch, undefined);
+    return this.#records.push(record) === 1;
+  }
+
+  /** Writes the leader's steps as one, and tells the other tabs. */
+  async flush(): Promise<void> {
+    const { vault, house, replica } = this.#desk;
+    const { epoch } = house;
+    const records = this.#records.splice(0);
+    const last = records.at(-1);
+    if (vault === undefined || epoch === undefined || last === undefined) return;
+    // Confirmed state has followed what came after a reset.
+    const reset = records.some((record) => record.reset !== undefined) ? replica.whole : undefined;
+    const patch: Patch = {
+      cursor: last.patch.cursor,
+      ...(reset === undefined ? merge(records.map((record) => record.patch)) : { put: [], del: [] }),
+      applied: records.flatMap((record) => record.patch.applied),
+      rejected: records.flatMap((record) => record.patch.rejected),
+    };
+    const { view } = last;
+    const rev = this.rev + 1;
+    await vault.commit(epoch, rev, {
+      patch, view, reset, left: records.flatMap(({ left }) => left), rejected: records.flatMap(({ rejected }) => rejected),
+    });
+    this.rev = rev;
+    this.view = view;
+    for (const passed of this.#passed) passed.rev ??= rev;
+    this.#install();
+    if (reset !== undefined) this.#desk.post("stale");
+    else this.#desk.post("patch", { rev, patch, view });
+    await vault.fold(epoch);
+  }
+
+  /** Does what the leader has told; false if something before it is missing. */
+  absorb(rev: number, patch: Patch, view: View): boolean {
+    if (rev <= this.rev) return true;
+    if (rev > this.rev + 1) return false;
+    this.rev = rev;
+    this.view = view;
+    this.#desk.step(this.#desk.replica.absorb(patch));
+    this.#pass(patch, rev);
+    this.#install();
+    return true;
+  }
+
+  /** Whether the replica is other than the store. */
+  differs(held: Held): boolean {
+    return held.rev !== this.rev || (held.cursor ?? "") !== (this.#desk.replica.cursor ?? "");
+  }
+
+  /** Makes confirmed state what the store has. */
+  restore(held: Held, entries: Confirmed): void {
+    const { replica } = this.#desk;
+    this.rev = held.rev;
+    this.view = held.view;
+    replica.begin(held.cursor === "" ? undefined : held.cursor, held.collections.keys());
+    this.#desk.step(replica.install(entries));
+    this.#installs = [];
+  }
+
+  /** Reads the collections that somebody wants to see and that are not in memory. */
+  async readNeeded(): Promise<void> {
+    for (const collection of this.#needed) await this.read(collection);
+  }
+
+  /** How far the store has got, and of the same moment the needed collections, if `whole`. Undefined if it went on meanwhile. */
+  async look(vault: Vault, whole: boolean): Promise<{ held: Held; entries: Confirmed } | undefined> {
+    const held = await this.held(vault);
+    const entries: Confirmed = new Map();
+    for (const collection of whole ? this.#needed : []) {
+      if (!held.collections.has(collection)) continue;
+      const part = await vault.read(collection);
+      if (part.rev !== held.rev) return undefined;
+      entries.set(collection, part.entries);
+    }
+    return { held, entries };
+  }
+
+  /** How far the store has got; nothing, if it is damaged. */
+  async held(vault: Vault): Promise<Held> {
+    try {
+      return await vault.held();
+    } catch (error) {
+      const { epoch } = this.#damage(error);
+      if (epoch !== undefined) await vault.reset(epoch);
+      return { rev: 0, cursor: undefined, view: undefined, collections: new Map() };
+    }
+  }
+
+  /** Loads a collection, the first entries of it at once. */
+  async read(collection: string): Promise<void> {
+    const { vault, replica } = this.#desk;
+    if (vault === undefined || replica.loaded(collection)) return;
+    this.#reading++;
+    try {
+      const { rev, entries } = await vault.read(collection, (some) => {
+        this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
+      });
+      this.#installs.push({ rev, collection, entries });
+      this.#install();
+    } catch (error) {
+      if (this.#damage(error).epoch !== undefined) await this.#desk.mend();
+    } finally {
+      if (--this.#reading === 0 && this.#installs.length === 0) this.#passed = [];
+    }
+  }
+
+  /** Tells of damage, here and to the leader, who makes it good; throws any other error. */
+  #damage(error: unknown): { readonly epoch: number | undefined } {
+    if (!(error instanceof SynclineError && error.code === "damaged")) throw error;
+    const { house } = this.#desk;
+    house.trouble(error);
+    if (house.epoch === undefined) this.#desk.post("damaged");
+    return house;
+  }
+
+  #pass(patch: Patch, rev: number | undefined): void {
+    if (this.#reading > 0 || this.#installs.length > 0) this.#passed.push({ patch, rev });
+  }
+
+  /** Shows collections that were read, once all else is as new as they are. */
+  #install(): void {
+    const ready = this.#installs.filter(({ rev }) => rev <= this.rev);
+    if (ready.length === 0) return;
+    this.#installs = this.#installs.filter(({ rev }) => rev > this.rev);
+    const { replica } = this.#desk;
+    for (const { rev, collection, entries } of ready) {
+      if (replica.loaded(collection)) continue;
+      for (const { patch, rev: own } of this.#passed) {
+        if (own !== undefined && own <= rev) continue;
+        for (const [name, id, version, value] of patch.put) {
+          if (name === collection) entries.set(id, { collection, id, version, value, state: "confirmed" });
+        }
+        for (const [name, id] of patch.del) if (name === collection) entries.delete(id);
+      }
+      this.#desk.step(replica.install(new Map([[collection, entries]])));
+    }
+    this.#loaded();
+  }
+}
+
+/** Rows of several patches as of the last. */
+function merge(patches: readonly Patch[]): Pick<Patch, "put" | "del"> {
+  const [only] = patches;
+  if (patches.length === 1 && only !== undefined) return { put: only.put, del: only.del };
+  const rows = new Map<string, Patch["put"][number] | Patch["del"][number]>();
+  for (const { put, del } of patches) {
+    for (const row of [...put, ...del]) rows.set(row[0] + "/" + row[1], row);
+  }
+  const all = [...rows.values()];
+  return { put: all.filter((row) => row.length === 4), del: all.filter((row) => row.length === 2) };
+}

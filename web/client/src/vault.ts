@@ -1,0 +1,195 @@
+import type { Entry, Outcome, View } from "./api.js";
+import { Archive, type Held } from "./archive.js";
+import type { Patch } from "./replica.js";
+import { after, type Changes, type Store } from "./store.js";
+import type { Confirmed } from "./sum.js";
+
+/** The key under which the number of the present leader is: who has another one may not write what only leaders write. */
+export const EPOCH = "!epoch";
+/** Digits of a place in a key. */
+const DIGITS = 13;
+
+/** A mutation as it is stored. */
+export interface Stored {
+  readonly id: string;
+  readonly order: number;
+  /** 0: it has an outcome, so that it must not be sent; nobody remembers which. */
+  readonly wire: number;
+  /** Its wire form but for the id. */
+  readonly body: string;
+}
+
+/** A rejected mutation as it is stored. */
+export interface StoredRejection {
+  readonly id: string;
+  readonly body: string;
+  readonly outcome: Outcome;
+  readonly at: number;
+}
+
+/** Where the counting has got: the client id, the last id on the wire under it, the last place. */
+export interface Count {
+  readonly client: string;
+  readonly wire: number;
+  readonly order: number;
+}
+
+/** What the store knows of mutations. */
+export interface Pending {
+  readonly count: Count;
+  /** In order. */
+  readonly queue: readonly Stored[];
+  /** By time of refusal. */
+  readonly rejected: readonly StoredRejection[];
+}
+
+/** A step of the leader's, to be written. */
+export interface Record {
+  readonly patch: Patch;
+  /** The view that the cursor was made with. */
+  readonly view: View;
+  /** Places of mutations that left the queue. */
+  readonly left: readonly number[];
+  readonly rejected: readonly StoredRejection[];
+  /** Confirmed state, whole, where the patch does not lead there. */
+  readonly reset: Confirmed | undefined;
+}
+
+/** Thrown by what only the leader may do, once it is no longer the leader. */
+export class Deposed extends Error {}
+
+/**
+ * One space in a store that several tabs share: the queue and the rejected
+ * list, a record each, and the archive of what is confirmed. Any tab may add to
+ * the queue: its place and its id on the wire are given in the same atomic step
+ * that stores it. All else is written by the leader alone, fenced by its epoch.
+ */
+export class Vault {
+  readonly #store: Store;
+  readonly #prefix: string;
+  readonly #newClient: () => string;
+  #archive: Archive;
+
+  constructor(store: Store, path: string, newClient: () => string) {
+    this.#store = store;
+    this.#prefix = path + "\0";
+    this.#newClient = newClient;
+    this.#archive = this.#open();
+  }
+
+  #open(): Archive {
+    return new Archive(this.#store, this.#prefix + "a");
+  }
+
+  /** Reads how far confirmed state has got. Rejects as {@link Archive.open} if it is damaged: {@link reset} is left then. */
+  held(): Promise<Held> {
+    this.#archive = this.#open();
+    return this.#archive.open();
+  }
+
+  /** The queue, the rejected list and the counters; makes the counters if there are none. */
+  async pending(): Promise<Pending> {
+    const key = this.#prefix + "k";
+    const rows = await this.#store.range(key, after(this.#prefix + "r"));
+    const read = <T>(prefix: string): T[] => rows.filter(([k]) => k.startsWith(this.#prefix + prefix)).map(([, text]) => JSON.parse(text) as T);
+    const [count = await this.#begin(key)] = read<Count>("k");
+    return { count, queue: read<Stored>("q"), rejected: read<StoredRejection>("r").sort((a, b) => a.at - b.at) };
+  }
+
+  async #begin(key: string): Promise<Count> {
+    let count: Count = { client: this.#newClient(), wire: 0, order: 0 };
+    await this.#store.update([key], ([there]) => {
+      if (there !== undefined) count = JSON.parse(there) as Count;
+      return there === undefined ? { put: [[key, JSON.stringify(count)]] } : undefined;
+    });
+    return count;
+  }
+
+  /** Stores mutations at the end of the queue, so that no crash loses them, and takes rejected ones off the list. */
+  async save(items: readonly Pick<Stored, "id" | "body">[], retried: readonly string[]): Promise<{ client: string; stored: Stored[] }> {
+    const key = this.#prefix + "k";
+    let stored: Stored[] = [];
+    let client = "";
+    await this.#store.update(
+      [key],
+      ([text]) => {
+        const count: Count = text === undefined ? { client: this.#newClient(), wire: 0, order: 0 } : (JSON.parse(text) as Count);
+        let { wire, order } = count;
+        client = count.client;
+        stored = items.map(({ id, body }) => ({ id, order: ++order, wire: ++wire, body }));
+        return {
+          put: [[key, JSON.stringify({ client, wire, order })], ...stored.map((item) => this.#queued(item))],
+          del: retried.map((id) => this.#rejected(id)),
+        };
+      },
+      { strict: true },
+    );
+    return { client, stored };
+  }
+
+  /** Forgets a rejected mutation. */
+  async discard(id: string): Promise<void> {
+    await this.#store.update([], () => ({ del: [this.#rejected(id)] }));
+  }
+
+  /** Writes what has happened, as the next rev. Rejects with {@link Deposed} if another tab leads. */
+  async commit(epoch: number, rev: number, { patch, view, left, rejected, reset }: Record): Promise<void> {
+    const { cursor = "", put, del } = patch;
+    const changes = reset === undefined ? this.#archive.append({ rev, cursor, view, put, del }) : this.#archive.replace(rev, cursor, view, reset);
+    await this.#fenced(epoch, {
+      ...changes,
+      put: [...(changes.put ?? []), ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
+      del: [...(changes.del ?? []), ...left.map((order) => this.#queued({ order })[0])],
+    });
+  }
+
+  /** Folds the archive's log into its chunks, if that pays. */
+  async fold(epoch: number): Promise<void> {
+    const changes = await this.#archive.fold();
+    if (changes !== undefined) await this.#fenced(epoch, changes);
+  }
+
+  /** One collection, and the rev that it is of. */
+  read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry> }> {
+    return this.#archive.read(collection, first);
+  }
+
+  /**
+   * Replaces the client id and the ids on the wire: `items` are all of the
+   * queue. False if another tab has queued something since `seen`: look again.
+   */
+  rewrite(epoch: number, seen: Count, client: string, wire: number, items: readonly Stored[]): Promise<boolean> {
+    const key = this.#prefix + "k";
+    const queue = this.#prefix + "q";
+    const count: Count = { client, wire, order: seen.order };
+    return this.#fenced(
+      epoch,
+      { drop: [[queue, after(queue)]], put: [[key, JSON.stringify(count)], ...items.map((item) => this.#queued(item))] },
+      [key, JSON.stringify(seen)],
+    );
+  }
+
+  /** Removes what is confirmed; the queue stays. */
+  async reset(epoch: number): Promise<void> {
+    await this.#fenced(epoch, this.#archive.wipe());
+    this.#archive = this.#open();
+  }
+
+  async #fenced(epoch: number, changes: Changes, unless?: readonly [key: string, value: string]): Promise<boolean> {
+    let mine = false;
+    const done = await this.#store.update([EPOCH, unless?.[0] ?? EPOCH], ([now, value]) => {
+      mine = now === String(epoch);
+      return mine && (unless === undefined || value === unless[1]) ? changes : undefined;
+    });
+    if (!mine) throw new Deposed();
+    return done;
+  }
+
+  #queued(item: Pick<Stored, "order">): [key: string, value: string] {
+    return [this.#prefix + "q" + String(item.order).padStart(DIGITS, "0"), JSON.stringify(item)];
+  }
+
+  #rejected(id: string): string {
+    return this.#prefix + "r" + id;
+  }
+}

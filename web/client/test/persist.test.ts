@@ -1,0 +1,335 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { StoreError } from "../src/store.js";
+import { MemoryDisk } from "../src/memory.js";
+import { FakeBrowser } from "./browser.js";
+import { FakeServer } from "./fake.js";
+import { cards, pass, VIEW } from "./harness.js";
+import { rest, Tab } from "./tabs.js";
+
+let server: FakeServer;
+let disk: MemoryDisk;
+let browser: FakeBrowser;
+const open: Tab[] = [];
+const tab = (options: ConstructorParameters<typeof Tab>[3] = {}): Tab => {
+  const made = new Tab(browser, server, disk, options);
+  open.push(made);
+  return made;
+};
+const onServer = (): unknown => server.space().visible(VIEW);
+const closing = async (one: Tab): Promise<void> => {
+  one.client.close();
+  await rest();
+};
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  server = new FakeServer();
+  disk = new MemoryDisk();
+  browser = new FakeBrowser();
+});
+
+afterEach(() => {
+  for (const one of open.splice(0)) if (one.alive) one.client.close();
+  vi.useRealTimers();
+});
+
+describe("a store", () => {
+  it("keeps what is confirmed, so that it shows without a connection", async () => {
+    const first = tab();
+    await rest();
+    first.space.put("cards", "c1", { n: 1 });
+    await rest();
+    expect(onServer()).toEqual({ "cards/c1": { n: 1 } });
+    await closing(first);
+    server.answer = () => true; // nobody answers any more
+    const second = tab();
+    const query = second.space.query({ in: "cards" });
+    expect(query.result.status).toBe("loading");
+    await rest();
+    expect(query.rows).toMatchObject([{ id: "c1", value: { n: 1 }, state: "confirmed" }]);
+    expect(query.result.status).toBe("stale");
+    await query.ready;
+  });
+
+  it("resumes from where it was: only what has changed is sent", async () => {
+    const first = tab();
+    server.space().write({ op: "put", in: "cards", id: "a", value: { n: 1 } }, { op: "put", in: "cards", id: "b", value: { n: 1 } });
+    await rest();
+    await closing(first);
+    server.space().write({ op: "put", in: "cards", id: "b", value: { n: 2 } }, { op: "delete", in: "cards", id: "a" });
+    const second = tab();
+    const query = second.space.query({ in: "cards" });
+    await rest();
+    expect(query.rows.map(({ value }) => value)).toEqual([{ n: 2 }]);
+    const opened = server.received.filter(({ t }) => t === "open");
+    expect(opened.map(({ cursor }) => cursor)).toEqual([undefined, "1-a"]);
+  });
+
+  it("keeps what is unsent, and it is sent exactly once", async () => {
+    const first = tab();
+    await rest();
+    first.client.goOffline();
+    const made = [first.space.put("cards", "n", { n: 0 }), first.space.patch("cards", "n", { $inc: { n: 1 } })];
+    await Promise.all([rest(), ...made.map(({ saved }) => saved)]);
+    first.kill();
+    const second = tab();
+    expect(second.space.pending).toEqual([]);
+    await second.space.ready;
+    expect(second.space.pending.map(({ id }) => id)).toEqual(made.map(({ id }) => id));
+    second.space.patch("cards", "n", { $inc: { n: 10 } });
+    await rest();
+    expect(onServer()).toEqual({ "cards/n": { n: 11 } });
+    expect(second.space.status).toMatchObject({ state: "live", pending: 0 });
+    await closing(second);
+    const third = tab();
+    await rest();
+    expect(third.space.pending).toEqual([]);
+    expect(server.space().seq).toBe(3);
+  });
+
+  it("keeps the rejected list", async () => {
+    const first = tab();
+    await rest();
+    const bad = first.space.patch("cards", "none", { $inc: { n: 1 } });
+    await rest();
+    expect(bad.state).toBe("rejected");
+    await closing(first);
+    const second = tab();
+    await rest();
+    expect(second.space.rejected).toMatchObject([{ id: bad.id, outcome: { code: "not_found" }, at: 1_000_000, ops: bad.ops }]);
+    second.space.put("cards", "none", { n: 1 });
+    const again = second.space.retry(bad.id);
+    await rest();
+    expect(again.state).toBe("applied");
+    const other = second.space.patch("cards", "nope", { $inc: { n: 1 } });
+    await rest();
+    second.space.discard(other.id);
+    await rest();
+    await closing(second);
+    const third = tab();
+    await rest();
+    expect(third.space.rejected).toEqual([]);
+    expect(onServer()).toEqual({ "cards/none": { n: 2 } });
+  });
+
+  it("that is full is said, and made room in; nothing is lost", async () => {
+    const first = tab();
+    await rest();
+    first.space.put("cards", "a", { n: 1 });
+    await rest();
+    disk.before = () => {
+      throw new StoreError("full", "the quota is used up");
+    };
+    const made = first.space.put("cards", "b", { n: 2 });
+    let error: unknown;
+    made.saved.catch((e: unknown) => (error = e));
+    await rest();
+    expect(error).toMatchObject({ code: "full" });
+    expect(first.space.status).toMatchObject({ pending: 1, storage: { kind: "full" } });
+    disk.before = undefined;
+    await pass(6000);
+    await rest();
+    expect(first.space.status).toMatchObject({ state: "live", pending: 0, storage: { kind: "disk" } });
+    expect(onServer()).toEqual({ "cards/a": { n: 1 }, "cards/b": { n: 2 } });
+    await closing(first);
+    server.answer = () => true;
+    const second = tab();
+    const query = second.space.query({ in: "cards" });
+    await rest();
+    expect(query.rows.map(({ id }) => id)).toEqual(["a", "b"]);
+  });
+
+  it("that is deleted underneath is made anew, with what was unsent", async () => {
+    const first = tab();
+    const second = tab();
+    await rest();
+    first.space.put("cards", "a", { n: 1 });
+    await rest();
+    first.client.goOffline();
+    const made = second.space.put("cards", "b", { n: 2 });
+    await rest();
+    await made.saved;
+    disk.lose();
+    await rest();
+    expect(first.client.status.storage.kind).toBe("disk");
+    expect(first.client.status.storage.message).toMatch(/made anew/);
+    first.kill();
+    second.kill();
+    const third = tab();
+    await rest();
+    expect(onServer()).toEqual({ "cards/a": { n: 1 }, "cards/b": { n: 2 } });
+    expect(third.cards).toEqual(onServer());
+  });
+
+  it("that is damaged is said and fetched anew", async () => {
+    const first = tab();
+    server.space().write({ op: "put", in: "cards", id: "a", value: { n: 1 } });
+    await rest();
+    first.client.goOffline();
+    const made = first.space.put("cards", "b", { n: 2 });
+    await rest();
+    await made.saved;
+    first.kill();
+    await disk.call((table) => {
+      for (const [key] of table.range("demo/board\0a", "demo/board\0b")) table.apply({ put: [[key, "rubbish"]] });
+    });
+    const second = tab();
+    const query = second.space.query({ in: "cards" });
+    await rest();
+    expect(query.rows.map(({ id, value }) => [id, value])).toEqual([["a", { n: 1 }], ["b", { n: 2 }]]);
+    expect(second.client.status.storage).toMatchObject({ kind: "disk", message: expect.stringMatching(/manifest/) as string });
+    await closing(second);
+    server.answer = () => true;
+    const third = tab();
+    const again = third.space.query({ in: "cards" });
+    await rest();
+    expect(again.rows.length).toBe(2);
+  });
+
+  it("that cannot be opened leaves a client in memory, and says so", async () => {
+    const one = tab({ store: () => Promise.reject(new StoreError("unavailable", "private mode")) });
+    one.space.put("cards", "a", {});
+    await rest();
+    expect(one.space.status).toMatchObject({ state: "live", pending: 0, storage: { kind: "memory", message: "private mode" } });
+    expect(onServer()).toEqual({ "cards/a": {} });
+  });
+});
+
+describe("several tabs", () => {
+  it("have one connection, and show each other's mutations at once", async () => {
+    const [a, b] = [tab(), tab()];
+    await rest();
+    expect(server.links.length).toBe(1);
+    expect([a, b].map(({ client }) => client.leading)).toEqual([true, false]);
+    expect(b.space.status).toMatchObject({ state: "live", transport: "websocket" });
+    const query = a.space.query({ in: "cards" });
+    b.space.put("cards", "x", { n: 1 });
+    const seen: unknown[] = [];
+    query.subscribe(() => seen.push(query.rows[0]?.state));
+    for (let i = 0; seen.length === 0; i++) {
+      expect(i).toBeLessThan(8); // no store, no server in between
+      await Promise.resolve();
+    }
+    expect(seen).toEqual(["pending"]);
+    await rest();
+    expect(query.rows).toMatchObject([{ id: "x", state: "confirmed" }]);
+    expect(b.space.get("cards", "x")).toMatchObject({ state: "confirmed" });
+    expect([a, b].map(({ space }) => space.status.pending)).toEqual([0, 0]);
+    expect(onServer()).toEqual({ "cards/x": { n: 1 } });
+    server.space().write({ op: "patch", in: "cards", id: "x", patch: { $inc: { n: 1 } } });
+    await rest();
+    expect([a, b].map(({ space }) => cards(space))).toEqual([onServer(), onServer()]);
+  });
+
+  it("go on when the one that leads is closed, or killed", async () => {
+    for (const end of ["close", "kill"] as const) {
+      const [a, b, c] = [tab(), tab(), tab()];
+      await rest();
+      const made = b.space.put("cards", `${end}-b`, {});
+      if (end === "close") a.client.close();
+      else a.kill();
+      const more = c.space.put("cards", `${end}-c`, {});
+      await rest();
+      expect([b, c].filter(({ client }) => client.leading).length).toBe(1);
+      expect([made, more].map(({ state }) => state)).toEqual(["applied", "applied"]);
+      expect(onServer()).toMatchObject({ [`cards/${end}-b`]: {}, [`cards/${end}-c`]: {} });
+      b.client.close();
+      c.client.close();
+      await rest();
+    }
+    expect(server.space().seq).toBe(4);
+  });
+
+  it("replace one that leads and is frozen, within two seconds, and it does no harm when it wakes", async () => {
+    const [a, b] = [tab(), tab()];
+    await rest();
+    a.space.put("cards", "a", {});
+    a.freeze();
+    const made = b.space.put("cards", "b", { n: 1 });
+    await pass(2000);
+    await rest();
+    expect(b.client.leading).toBe(true);
+    expect(made.state).toBe("applied");
+    a.thaw();
+    await rest();
+    await pass(1000);
+    await rest();
+    expect(a.client.leading).toBe(false);
+    a.space.patch("cards", "b", { $inc: { n: 1 } });
+    await rest();
+    expect(onServer()).toEqual({ "cards/a": {}, "cards/b": { n: 2 } });
+    expect([a, b].map(({ space }) => cards(space))).toEqual([onServer(), onServer()]);
+    expect([a, b].map(({ space }) => space.status.pending)).toEqual([0, 0]);
+  });
+
+  it("do not take the lead while they are hidden and it is alive", async () => {
+    const [a, b] = [tab(), tab()];
+    await rest();
+    b.visible = false;
+    a.freeze();
+    await pass(10_000);
+    expect(b.client.leading).toBe(false);
+    b.visible = true;
+    await pass(2000);
+    await rest();
+    expect(b.client.leading).toBe(true);
+  });
+
+  it("share network switch, presence, casts and checks", async () => {
+    const [a, b] = [tab({ presence: true }), tab({ presence: true })];
+    const heard: unknown[] = [];
+    b.space.onCast((cast) => heard.push(cast.data));
+    await rest();
+    await expect(b.space.check()).resolves.toMatchObject({ ok: true });
+    server.last.tell({ t: "cast", space: "demo/board", session: "x", topic: "t", data: 7 });
+    server.last.tell({ t: "present", space: "demo/board", peers: [{ session: "x", user: "eve", state: { at: 1 } }] });
+    await rest();
+    expect(heard).toEqual([7]);
+    expect([...b.space.presence.peers.keys()]).toEqual(["x"]);
+    b.space.presence.set({ at: 2 });
+    b.space.cast("t", 8);
+    await rest();
+    expect(server.received.filter(({ t }) => t === "presence" || t === "cast")).toMatchObject([{ state: { at: 2 } }, { data: 8 }]);
+    b.client.goOffline();
+    await rest();
+    expect([a, b].map(({ client }) => client.status.state)).toEqual(["paused", "paused"]);
+    a.client.goOnline();
+    await rest();
+    expect([a, b].map(({ client }) => client.status.state)).toEqual(["live", "live"]);
+  });
+
+  it("may want different views and spaces", async () => {
+    const [a, b] = [tab(), tab({ view: [{ in: "people" }] })];
+    await rest();
+    const extra = b.client.space("demo/other", { view: VIEW });
+    await rest();
+    server.space().write({ op: "put", in: "cards", id: "c", value: {} }, { op: "put", in: "people", id: "p", value: {} });
+    server.space("demo/other").write({ op: "put", in: "cards", id: "o", value: {} });
+    await rest();
+    expect(a.space.get("cards", "c")).toBeDefined();
+    expect(b.space.get("people", "p")).toBeDefined();
+    expect(extra.get("cards", "o")).toBeDefined();
+    const made = extra.put("cards", "mine", {});
+    await rest();
+    expect(made.state).toBe("applied");
+    expect(server.links.length).toBe(1);
+    a.client.close();
+    await rest();
+    extra.put("cards", "later", {});
+    await rest();
+    expect(server.space("demo/other").visible(VIEW)).toEqual({ "cards/o": {}, "cards/mine": {}, "cards/later": {} });
+  });
+
+  it("are all signed out, and what was stored is gone", async () => {
+    const [a, b] = [tab(), tab()];
+    await rest();
+    a.space.put("cards", "x", {});
+    await rest();
+    await Promise.all([b.client.signOut(), rest()]);
+    expect([a, b].map(({ client }) => client.status)).toMatchObject([
+      { state: "stopped", error: { code: "signed_out" } },
+      { state: "stopped", error: { code: "signed_out" } },
+    ]);
+    expect(await disk.call((table) => table.size)).toBe(0);
+  });
+});

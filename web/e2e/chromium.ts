@@ -1,0 +1,99 @@
+/** A Chromium with a profile on disk, whose processes can be killed and stopped one by one. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type CDPSession, type Page } from "playwright-core";
+import { executable, QUIET } from "./window.js";
+
+/** One tab and the process that runs it. */
+export interface Tab {
+  readonly page: Page;
+  readonly pid: number;
+}
+
+export class Chromium {
+  readonly #profile: string;
+  #process: ChildProcess | undefined;
+  #browser: Browser | undefined;
+  #devtools: CDPSession | undefined;
+  readonly #prepare: (context: BrowserContext) => Promise<void>;
+
+  private constructor(profile: string, prepare: (context: BrowserContext) => Promise<void>) {
+    this.#profile = profile;
+    this.#prepare = prepare;
+  }
+
+  /** Starts with an empty profile; `prepare` is called with the context of each start. */
+  static async start(prepare: (context: BrowserContext) => Promise<void>): Promise<Chromium> {
+    const chrome = new Chromium(await mkdtemp(join(tmpdir(), "syncline-profile-")), prepare);
+    await chrome.run();
+    return chrome;
+  }
+
+  /** Starts the browser on its profile. */
+  async run(): Promise<void> {
+    const args = [...QUIET, "--headless=new", "--disable-features=SpareRendererForSitePerProcess", `--user-data-dir=${this.#profile}`, "--remote-debugging-port=0", "about:blank"];
+    const child = spawn(executable(), args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+    this.#process = child;
+    const address = await new Promise<string>((resolve, reject) => {
+      let said = "";
+      child.stderr?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+        const found = /DevTools listening on (ws:\S+)/.exec(said);
+        if (found?.[1] !== undefined) resolve(found[1]);
+      });
+      child.once("error", reject);
+      child.once("exit", () => reject(new Error(`Chromium ended:\n${said}`)));
+    });
+    this.#browser = await chromium.connectOverCDP(address);
+    this.#devtools = await this.#browser.newBrowserCDPSession();
+    await this.#prepare(this.context);
+  }
+
+  get context(): BrowserContext {
+    const context = this.#browser?.contexts()[0];
+    if (context === undefined) throw new Error("Chromium is not running");
+    return context;
+  }
+
+  get devtools(): CDPSession {
+    if (this.#devtools === undefined) throw new Error("Chromium is not running");
+    return this.#devtools;
+  }
+
+  /** Opens a tab. It gets a process of its own, which is the one that was not there before. */
+  async open(url: string): Promise<Tab> {
+    const before = new Set(await this.#renderers());
+    const page = await this.context.newPage();
+    await page.goto(url);
+    const pids = (await this.#renderers()).filter((pid) => !before.has(pid));
+    const pid = pids.at(-1);
+    if (pid === undefined) throw new Error("the tab has no process of its own");
+    return { page, pid };
+  }
+
+  async #renderers(): Promise<number[]> {
+    const { processInfo } = await this.devtools.send("SystemInfo.getProcessInfo");
+    return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  }
+
+  /** Kills all processes of the browser at once. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child?.pid === undefined || child.exitCode !== null) return;
+    const ended = once(child, "exit");
+    process.kill(-child.pid, "SIGKILL");
+    await ended;
+    await this.#browser?.close().catch(() => undefined);
+    this.#browser = undefined;
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+}

@@ -1,0 +1,47 @@
+/** A page that only has a client: the tests of the store and of tabs drive it through `window.page`. */
+import { Client } from "@syncline/client";
+
+const query = new URLSearchParams(location.search);
+const client = new Client({ url: location.origin, user: query.get("user") ?? "ada" });
+const space = client.space(query.get("space") ?? "team/none", { view: [{ in: "cards" }] });
+const cards = space.query({ in: "cards" });
+/** Marks that are safe in the store. */
+const saved: string[] = [];
+
+function mark(id: string): void {
+  const made = space.mutate((tx) => {
+    tx.put("cards", id, { at: Date.now() });
+    tx.patch("cards", "n", { $inc: { n: 1 } });
+  });
+  made.saved.then(() => saved.push(id), () => undefined);
+}
+
+const page = {
+  client,
+  space,
+  cards,
+  saved,
+  mark,
+  /** Takes back what a test has planted. */
+  relieve: (): unknown => undefined,
+  /** Makes marks, one after the other, for ever. */
+  write(prefix: string, every: number): void {
+    let n = 0;
+    setInterval(() => mark(`${prefix}-${n++}`), every);
+  },
+  look: () => ({
+    status: client.status,
+    leading: client.leading,
+    pending: space.status.pending,
+    rows: cards.rows.length,
+    result: cards.result.status,
+    n: space.get("cards", "n")?.value["n"],
+  }),
+};
+
+declare global {
+  interface Window {
+    page: typeof page;
+  }
+}
+window.page = page;

@@ -1,0 +1,251 @@
+/**
+ * The client's store and its tabs in a real browser: processes killed and
+ * stopped in the middle of writes, the database deleted, the quota used up.
+ * Each mark is a mutation that puts a card of its own and adds one to a common
+ * counter: what is lost is missing among the cards, what is applied twice
+ * shows in the counter. ROUNDS=300 for a long run.
+ */
+
+import { build } from "esbuild";
+import { join } from "node:path";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Chromium, type Tab } from "./chromium.js";
+import { DemoServer } from "./server.js";
+import { eventually } from "./window.js";
+
+const ROUNDS = Number(process.env["ROUNDS"] ?? 10);
+
+let server: DemoServer;
+let script: string;
+let chrome: Chromium;
+let space: string;
+let count = 0;
+
+beforeAll(async () => {
+  server = await DemoServer.start({ cities: "none" });
+  const { outputFiles } = await build({ entryPoints: [join(import.meta.dirname, "pages/store.ts")], bundle: true, format: "esm", write: false, alias: { "@syncline/client": join(import.meta.dirname, "../client/src/index.ts") } });
+  script = outputFiles[0]?.text ?? "";
+});
+afterAll(() => server.remove());
+
+/** The page is not the server's, but has its origin, as an application's would. */
+async function prepare(context: BrowserContext): Promise<void> {
+  await context.route(/\/store\.html/, (route) => route.fulfill({ contentType: "text/html", body: `<!doctype html><title>store</title><script type="module">${script}</script>` }));
+}
+
+beforeEach(async () => {
+  chrome = await Chromium.start(prepare);
+  space = `team/store-${++count}`;
+  const seed = await open();
+  await seed.page.evaluate(() => window.page.space.put("cards", "n", { n: 0 }).confirmed);
+  await seed.page.close();
+});
+afterEach(() => chrome.remove());
+
+async function open(user = "ada"): Promise<Tab> {
+  const tab = await chrome.open(`${server.url}/store.html?space=${space}&user=${user}`);
+  await tab.page.waitForFunction(() => "page" in window);
+  return tab;
+}
+
+const saved = (page: Page): Promise<string[]> => page.evaluate(() => window.page.saved.slice());
+const leading = (page: Page): Promise<boolean> => page.evaluate(() => window.page.client.leading);
+const settled = (page: Page): Promise<void> =>
+  eventually(() => page.evaluate(() => [window.page.look().status.state, window.page.look().pending]), ["live", 0] as (string | number)[]);
+
+/** Fails unless the server has each of these marks, and all of its marks once. */
+async function intact(marks: Iterable<string>): Promise<void> {
+  const items = (await server.find(space, { in: "cards", limit: 10_000 })) as { id: string; value: { n: number } }[];
+  const there = new Set(items.map(({ id }) => id));
+  for (const id of marks) expect(there, "none is lost").toContain(id);
+  expect(items.find(({ id }) => id === "n")?.value.n, "each is applied once").toBe(items.length - 1);
+}
+
+/** Waits until that many marks are safe, so that others are under way. */
+const busy = (page: Page, marks: number): Promise<unknown> => page.waitForFunction((n) => window.page.saved.length >= n, marks, { polling: 5 });
+
+describe("no mutation that was saved is lost, none is applied twice,", () => {
+  it("when the process of a tab is killed in the middle of writes, and the others go on within two seconds", { timeout: ROUNDS * 40_000 }, async () => {
+    const marks: string[] = [];
+    let witness = await open();
+    for (let round = 0; round < ROUNDS; round++) {
+      const victim = await open();
+      await Promise.all([settled(victim.page), settled(witness.page)]);
+      // Every other time the one that leads.
+      if ((await leading(victim.page)) !== (round % 2 === 0)) {
+        const other = witness;
+        witness = await open();
+        await settled(witness.page);
+        await other.page.close();
+        await eventually(async () => (await leading(victim.page)) || (await leading(witness.page)), true);
+      }
+      await victim.page.evaluate((name) => window.page.write(name, 3), `k${round}`);
+      await busy(victim.page, 3 + (round % 7));
+      const safe = await saved(victim.page);
+      process.kill(victim.pid, "SIGKILL");
+      const killed = Date.now();
+      marks.push(...safe, `w${round}`);
+      await witness.page.evaluate(async (id) => {
+        window.page.mark(id);
+        await window.page.space.pending.at(-1)?.confirmed;
+      }, `w${round}`);
+      expect(Date.now() - killed, "the others go on").toBeLessThan(10_000);
+      await victim.page.close().catch(() => undefined);
+      await settled(witness.page);
+    }
+    await intact(marks);
+  });
+
+  it("when the whole browser is killed in the middle of writes", { timeout: ROUNDS * 40_000 }, async () => {
+    const marks: string[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const [a, b] = [await open(), await open()];
+      for (const [n, { page }] of [a, b].entries()) await page.evaluate((name) => window.page.write(name, 3), `b${round}-${n}`);
+      await busy(a.page, 2 + (round % 9));
+      await busy(b.page, 1);
+      marks.push(...(await saved(a.page)), ...(await saved(b.page)));
+      await chrome.kill();
+      await chrome.run();
+    }
+    const last = await open();
+    await settled(last.page);
+    await intact(marks);
+  });
+
+  it("when the tab that leads is stopped, and it harms nothing when it goes on", { timeout: ROUNDS * 40_000 }, async () => {
+    const marks: string[] = [];
+    const [first, second] = [await open(), await open()];
+    for (let round = 0; round < ROUNDS; round++) {
+      await Promise.all([settled(first.page), settled(second.page)]);
+      const [leader, other] = (await leading(first.page)) ? [first, second] : [second, first];
+      await leader.page.evaluate((name) => {
+        for (let i = 0; i < 5; i++) window.page.mark(`${name}-${i}`);
+      }, `s${round}`);
+      await other.page.bringToFront();
+      process.kill(leader.pid, "SIGSTOP");
+      try {
+        await other.page.evaluate(async (id) => {
+          window.page.mark(id);
+          await window.page.space.pending.at(-1)?.confirmed;
+        }, `o${round}`);
+        expect(await leading(other.page)).toBe(true);
+      } finally {
+        process.kill(leader.pid, "SIGCONT");
+      }
+      await settled(leader.page);
+      expect(await leading(leader.page)).toBe(false);
+      marks.push(`o${round}`, ...(await saved(leader.page)));
+    }
+    await intact(marks);
+  });
+
+  it("when the database is deleted underneath", { timeout: ROUNDS * 40_000 }, async () => {
+    const marks: string[] = [];
+    const [a, b] = [await open(), await open()];
+    for (let round = 0; round < ROUNDS; round++) {
+      await Promise.all([settled(a.page), settled(b.page)]);
+      await a.page.evaluate(() => window.page.client.goOffline());
+      for (const [n, { page }] of [a, b].entries()) {
+        await page.evaluate(async (id) => {
+          window.page.mark(id);
+          await window.page.space.pending.at(-1)?.saved;
+        }, `d${round}-${n}`);
+        marks.push(`d${round}-${n}`);
+      }
+      await b.page.evaluate(async () => {
+        for (const { name } of await indexedDB.databases()) if (name !== undefined) indexedDB.deleteDatabase(name);
+      });
+      await a.page.waitForFunction(() => /anew/.test(window.page.client.status.storage.message ?? ""));
+      if (round % 2 === 0) await a.page.evaluate(() => window.page.client.goOnline());
+      else await Promise.all([a.page.reload(), b.page.reload()]);
+      for (const { page } of [a, b]) {
+        await page.waitForFunction(() => "page" in window);
+        await page.evaluate(() => window.page.client.goOnline());
+      }
+    }
+    await Promise.all([settled(a.page), settled(b.page)]);
+    await intact(marks);
+  });
+
+  it("when there is no room", { timeout: ROUNDS * 40_000 }, async () => {
+    const marks: string[] = [];
+    const { page } = await open();
+    for (let round = 0; round < ROUNDS; round++) {
+      await settled(page);
+      // Chromium grants small writes whatever the quota: what it does when there is none is done here.
+      await page.evaluate(() => {
+        const { put } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.put = () => {
+          throw new DOMException("planted", "QuotaExceededError");
+        };
+        window.page.relieve = () => (IDBObjectStore.prototype.put = put);
+      });
+      await page.evaluate((id) => window.page.mark(id), `q${round}`);
+      await page.waitForFunction(() => window.page.client.status.storage.kind === "full");
+      expect(await page.evaluate(() => window.page.look().rows), "what is there stays").toBeGreaterThan(0);
+      await page.evaluate(() => void window.page.relieve());
+      await page.waitForFunction(() => window.page.client.status.storage.kind === "disk");
+      marks.push(`q${round}`);
+    }
+    await settled(page);
+    await intact(marks);
+  });
+
+  it("when pages are reloaded in every state", { timeout: ROUNDS * 40_000 }, async () => {
+    const marks: string[] = [];
+    const { page } = await open();
+    for (let round = 0; round < ROUNDS; round++) {
+      if (round % 3 === 1) await page.evaluate(() => window.page.client.goOffline());
+      else if (round % 3 === 2) await settled(page);
+      await page.evaluate((name) => window.page.write(name, 2), `r${round}`);
+      await busy(page, round % 5);
+      marks.push(...(await saved(page)));
+      await page.reload();
+      await page.waitForFunction(() => "page" in window);
+    }
+    await settled(page);
+    await intact(marks);
+  });
+});
+
+it("shows what is on the disk without a server, and sends what was made a day later", { timeout: 60_000 }, async () => {
+  const first = await open();
+  await settled(first.page);
+  await first.page.evaluate(() => window.page.mark("before"));
+  await settled(first.page);
+  await server.kill();
+  await first.page.close();
+  const second = await open();
+  await second.page.waitForFunction(() => window.page.look().rows === 2);
+  expect(await second.page.evaluate(() => window.page.look().result)).toMatch(/stale|offline/);
+  await second.page.clock.install();
+  await second.page.evaluate(() => window.page.mark("offline"));
+  await second.page.clock.fastForward("24:00:00");
+  await server.run();
+  await second.page.clock.resume();
+  await second.page.evaluate(() => window.page.client.goOnline());
+  await settled(second.page);
+  await intact(["before", "offline"]);
+});
+
+it("keeps users apart: what one has queued is not sent by another, and signing out removes it", { timeout: 60_000 }, async () => {
+  const ada = await open("ada");
+  await settled(ada.page);
+  await ada.page.evaluate(async () => {
+    window.page.client.goOffline();
+    window.page.mark("secret");
+    await window.page.space.pending.at(-1)?.saved;
+  });
+  await ada.page.close();
+  const bob = await open("bob");
+  await settled(bob.page);
+  expect(await bob.page.evaluate(() => window.page.cards.rows.map(({ id }) => id))).toEqual(["n"]);
+  await bob.page.close();
+  const again = await open("ada");
+  await again.page.waitForFunction(() => window.page.look().rows === 2);
+  await settled(again.page);
+  await again.page.evaluate(() => window.page.client.signOut());
+  expect(await again.page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).filter((name) => name?.endsWith("/ada")))).toEqual([]);
+  await intact(["secret"]);
+});
