@@ -25,6 +25,17 @@ type client struct {
 	made    []*intent    // what this client wanted, in order
 	retry   bool         // a connection is planned
 	pushing bool         // a tick is planned
+	tap     tap          // nil but where a corpus is recorded
+}
+
+// A tap is told of all that goes into a replica and comes out of it.
+type tap interface {
+	crashed()
+	connected()
+	lost()
+	received(frame []byte)
+	stepped(fx core.Effects) // the core has done what it was told
+	sent(message any)
 }
 
 func (c *client) time() time.Time { return epoch.Add(c.now) }
@@ -53,6 +64,9 @@ func (c *client) crash() {
 		return
 	}
 	c.note("%s crash", c.name)
+	if c.tap != nil {
+		c.tap.crashed()
+	}
 	c.core = nil
 	if conn := c.conn; conn != nil {
 		c.conn = nil
@@ -86,6 +100,9 @@ func (c *client) connect() {
 	conn := &conn{actor: c.newActor(c.w.seed, 1000+c.w.conns), w: c.w, client: c}
 	conn.server = c.w.server.connect(conn)
 	c.conn = conn
+	if c.tap != nil {
+		c.tap.connected()
+	}
 	fx, err := c.core.Connected(context.Background(), c.time(), c.name, limits)
 	if !c.ok(err) {
 		return
@@ -102,12 +119,18 @@ func (c *client) lost(conn *conn) {
 	c.conn = nil
 	if c.core != nil {
 		c.core.Disconnected()
+		if c.tap != nil {
+			c.tap.lost()
+		}
 		c.connectIn(c.between(0, 200*time.Millisecond))
 	}
 }
 
 func (c *client) send(m any) {
 	conn := c.conn
+	if c.tap != nil {
+		c.tap.sent(m)
+	}
 	conn.send(toServer, wire.Encode(m), conn.server.receive)
 }
 
@@ -120,6 +143,9 @@ func (c *client) receive(conn *conn) func([]byte) {
 		if err != nil || m == nil {
 			c.w.fail("%s cannot decode %s: %v", c.name, data, err)
 			return
+		}
+		if c.tap != nil {
+			c.tap.received(data)
 		}
 		if e, ok := m.(*wire.Error); ok && e.Fatal {
 			conn.lose()
@@ -144,6 +170,9 @@ func (c *client) ok(err error) bool {
 
 // effects does what a step asks for.
 func (c *client) effects(fx core.Effects) {
+	if c.tap != nil {
+		c.tap.stepped(fx)
+	}
 	for _, f := range fx.Finished {
 		c.note("%s: %d is %s at %d", c.name, f.ID, f.Outcome.Kind, f.Outcome.Seq)
 		c.w.finished(c, f)

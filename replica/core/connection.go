@@ -13,15 +13,15 @@ import (
 
 // connection is what holds for one connection only: nothing of it is stored.
 type connection struct {
-	opening bool             // OpenMessage was sent, not yet answered
-	open    bool             // opened, and not since asked to be opened anew
-	live    bool             // the view has reached the head it had when opened
-	halted  bool             // no more pushes: the server takes none from this client
-	viewID  string           // the server's name of the view
-	head    space.Cursor     // the space's head when it was opened
-	forked  bool             // a reset is due, and until then cursor belongs to another history: nothing is pushed
-	last    space.MutationID // what the server had dealt with when it was opened
-	fresh   bool             // open without a cursor: what is held is wrong
+	asked  int              // OpenMessages that are not answered yet
+	open   bool             // opened, and not since asked to be opened anew
+	live   bool             // the view has reached the head it had when opened
+	halted bool             // no more pushes: the server takes none from this client
+	viewID string           // the server's name of the view
+	head   space.Cursor     // the space's head when it was opened
+	forked bool             // a reset is due, and until then cursor belongs to another history: nothing is pushed
+	last   space.MutationID // what the server had dealt with when it was opened
+	fresh  bool             // open without a cursor: what is held is wrong
 
 	sent    int              // how many of unacked are under way
 	sentMax space.MutationID // the highest id pushed on this connection
@@ -85,7 +85,8 @@ func (c *Core) Disconnected() { c.conn = connection{} }
 // present connection.
 func (c *Core) OpenMessage() *wire.Open {
 	k := &c.conn
-	k.opening, k.open, k.live, k.viewID, k.seq = true, false, false, "", nil
+	k.asked++
+	k.open, k.live, k.viewID, k.seq = false, false, "", nil
 	k.sent, k.barrier, k.forked = 0, 0, false
 	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View}
 	if m.Cursor = c.from(); m.Cursor != "" {
@@ -172,7 +173,7 @@ func (c *Core) rekeyed(ctx context.Context, now time.Time, s *step, why error) (
 	if err != nil {
 		return fx, err
 	}
-	c.conn.open, c.conn.opening, c.conn.seq = false, false, nil
+	c.conn.open, c.conn.asked, c.conn.seq = false, 0, nil
 	for _, it := range c.unacked {
 		it.presumed = 0
 	}

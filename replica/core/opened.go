@@ -14,12 +14,16 @@ import (
 // and how the view will be brought up to date.
 func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effects, error) {
 	k := &c.conn
+	asked := k.asked
+	if k.asked = max(0, asked-1); k.asked > 0 {
+		return Effects{}, nil // the answer to a message that another one has replaced
+	}
 	if m.From != c.from() && !c.opt.Bugs.AcceptAnyDigest {
 		// It answers a message that came twice; what follows does not fit what is held.
 		return c.refuse(nonsense("opened from %q, but we stand at %q", m.From, c.from())), nil
 	}
-	if !k.opening {
-		return Effects{}, nil // the answer to a message that another one has replaced
+	if asked == 0 && m.View == k.viewID {
+		return Effects{}, nil // told again
 	}
 	if err := c.checkOpened(m); err != nil {
 		return c.refuse(err), nil
@@ -77,7 +81,7 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 	if err != nil {
 		return fx, err
 	}
-	k.opening, k.open, k.live, k.forked, k.fresh = false, true, live, forked, false
+	k.open, k.live, k.forked, k.fresh = true, live, forked, false
 	k.head, k.viewID, k.sent, k.sentMax, k.last = m.Head, m.View, 0, sent, m.Last
 	return fx, c.ready(ctx)
 }
@@ -165,6 +169,8 @@ func presume(s *step, m *wire.Opened) map[*item]space.Seq {
 		seq := max(m.Head.Seq, 1)
 		if o, ok := told[id]; ok && o.Seq != 0 {
 			seq = o.Seq
+		} else if it.presumed != 0 && m.Reason != wire.ResetForked {
+			seq = min(seq, it.presumed) // it was told better before
 		}
 		presumed[it] = seq
 	}

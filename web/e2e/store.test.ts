@@ -14,7 +14,7 @@ import { Chromium, type Tab } from "./chromium.js";
 import { DemoServer } from "./server.js";
 import { eventually } from "./window.js";
 
-const ROUNDS = Number(process.env["ROUNDS"] ?? 10);
+const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
 
 let server: DemoServer;
 let script: string;

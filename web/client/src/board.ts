@@ -119,7 +119,9 @@ export class Board implements Space {
   }
 
   get pending(): readonly Mutation[] {
-    return (this.#pending ??= [...this.#replica.queue.items()]);
+    const { queue } = this.#replica;
+    if (this.#pending?.length !== queue.size) this.#pending = [...queue.items()]; // also what was put back
+    return this.#pending;
   }
 
   get rejected(): readonly Rejected[] {

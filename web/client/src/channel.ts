@@ -120,6 +120,7 @@ export class Channel implements Member {
     if (this.#phase === "live") this.#synced = this.#session.heard;
     if (this.#phase !== "stopped") this.#phase = "down";
     this.#quiet();
+    this.#pusher.reset();
     this.#replica.queue.rewind();
     this.#peers.end();
   }
@@ -159,7 +160,7 @@ export class Channel implements Member {
     if (this.#phase === "down" || this.#phase === "stopped") return;
     switch (message.t) {
       case "opened":
-        if (this.#reopen !== undefined) return; // another `open` is about to follow
+        if (this.#reopen !== undefined && this.#unanswered === 0) return; // another `open` is about to follow
         this.#unanswered = Math.max(0, this.#unanswered - 1);
         if (this.#unanswered === 0) this.#opened(message);
         break;
@@ -225,6 +226,8 @@ export class Channel implements Member {
 
   #opened(message: Opened): void {
     const { queue } = this.#replica;
+    clearTimeout(this.#reopen);
+    this.#reopen = undefined;
     if (message.from !== this.#cursor()) {
       // It answers an `open` that was delivered twice: what follows does not fit what is held now.
       this.#openLater(this.#patience());
@@ -271,7 +274,8 @@ export class Channel implements Member {
       this.#events.status();
       return;
     }
-    const retry = outcomes.find(({ outcome }) => outcome === "retry_after");
+    const { acked } = this.#replica.queue;
+    const retry = outcomes.find(({ outcome, id }) => outcome === "retry_after" && id > acked);
     if (retry !== undefined) this.#pusher.again(retry.id, this.#patience(retry.retryMs));
     else this.#pusher.pump();
   }
@@ -353,6 +357,17 @@ export class Channel implements Member {
     this.#events.status();
   }
 
+  /** Pushes nothing for a while. What was refused may also be the `open` under way: asks again if there is no answer by then. */
+  #hold(delay: number): void {
+    this.#pusher.again(this.#replica.queue.acked + 1, delay);
+    if (this.#phase !== "opening" || this.#unanswered === 0) return;
+    clearTimeout(this.#reopen);
+    this.#reopen = setTimeout(() => {
+      this.#unanswered = 0;
+      this.#open();
+    }, delay);
+  }
+
   #rekey(): void {
     this.#openLater(this.#patience(), this.#identity.rewrite(true));
   }
@@ -395,8 +410,7 @@ export class Channel implements Member {
       case "overloaded":
       case "unavailable":
       case "shutting_down":
-        if (this.#phase === "opening") this.#openLater(this.#patience(retryMs));
-        else this.#pusher.again(queue.acked + 1, this.#patience(retryMs ?? 250));
+        this.#hold(this.#patience(retryMs ?? 250));
         break;
       case "not_open":
       case "no_client":

@@ -99,9 +99,13 @@ export class Home implements Household {
       return;
     }
     store.onLost((error) => void this.#lost(error));
-    this.#healed = await this.#remembered(store);
-    this.#tell(this.#healed ?? { kind: "disk" });
-    this.#events.opened(store);
+    const remembered = await this.#remembered(store);
+    if (store === this.#store) { // else it was lost meanwhile, and there is another one
+      this.#healed = remembered;
+      this.#tell(this.#healed ?? { kind: "disk" });
+      this.#events.opened(store);
+    }
+    if (this.#closed) return;
     const { platform, name } = this.#options;
     if (platform === undefined) await this.#claim();
     else this.#tabs = new Tabs(name, this.tab, platform, {
@@ -163,7 +167,7 @@ export class Home implements Household {
     } catch (error) {
       this.trouble(error as Error);
       // A store that is lost is opened anew, and then claimed.
-      if (store === this.#store) setTimeout(() => void (this.#mayLead() && this.#claim()), RETRY);
+      if (store === this.#store) setTimeout(() => void (this.#mayLead() && this.#epoch === undefined && this.#claim()), RETRY);
       return;
     }
     if (!this.#mayLead() || store !== this.#store) return;
@@ -174,7 +178,7 @@ export class Home implements Household {
   }
 
   #mayLead(): boolean {
-    return !this.#closed && this.#tabs?.leading !== false && this.#epoch === undefined;
+    return !this.#closed && (this.#options.platform === undefined || this.#tabs?.leading === true);
   }
 
   #follow(): void {

@@ -176,7 +176,7 @@ export class Ledger {
     for (;;) {
       const { count, queue } = await vault.pending();
       // What other tabs have stored and this one has not heard of; all else is here, or done with.
-      for (const item of queue) if (item.wire > this.#numbered) this.#adopt(item);
+      for (const item of queue) if (item.wire > this.#numbered && !this.#done.has(item.id)) this.#adopt(item);
       this.#numbered = count.wire;
       if (await this.#write(vault, house.epoch, count)) break;
     }

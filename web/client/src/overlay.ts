@@ -122,7 +122,9 @@ export class Overlay {
       if (step.if !== undefined && (known || step.if !== (this.#base.confirmed(key)?.version ?? 0))) return;
       const value = made.has(key) ? made.get(key) : this.#value(key);
       try {
-        made.set(key, step.run(value));
+        const next = step.run(value);
+        // To delete nothing is no touch.
+        if (known || value !== undefined || next !== undefined) made.set(key, next);
       } catch {
         return; // the server decides
       }

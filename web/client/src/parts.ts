@@ -5,7 +5,8 @@ import type { DiffMessage } from "./wire.js";
 /** The parts of a diff that have come so far. Those of a reset are made into its confirmed state as they come. */
 export class Parts {
   readonly reset: boolean;
-  /** The cursor that the parts lead to. */
+  /** The cursors between which the parts lead. */
+  readonly from: string;
   readonly to: string;
   /** Of a reset. */
   readonly confirmed: Confirmed = new Map();
@@ -16,6 +17,7 @@ export class Parts {
   /** `held` has entries that stay the same objects if a reset brings them with the same version. */
   constructor(first: DiffMessage, held: Confirmed) {
     this.reset = first.reset === true;
+    this.from = first.from;
     this.to = first.to;
     this.#held = held;
   }
@@ -23,6 +25,11 @@ export class Parts {
   /** Whether the diff is another one than these parts belong to. */
   endedBy(diff: DiffMessage): boolean {
     return diff.reset === true && (!this.reset || diff.to !== this.to);
+  }
+
+  /** Whether the diff is one of these parts. */
+  takes(diff: DiffMessage): boolean {
+    return diff.from === this.from && diff.to === this.to;
   }
 
   add(diff: DiffMessage): void {

@@ -12,6 +12,8 @@ export class Pusher {
   #ready = false;
   #planned = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the server takes something again, in milliseconds since 1970. */
+  #until = 0;
 
   constructor(space: string, session: Session, queue: Queue, tooLarge: (bytes: number) => void) {
     this.#space = space;
@@ -34,19 +36,30 @@ export class Pusher {
     this.#timer = undefined;
   }
 
-  /** Sends from `from` on again, after a delay in milliseconds. */
+  /** Another connection: what was asked for on the last one no longer counts. */
+  reset(): void {
+    this.stop();
+    this.#until = 0;
+  }
+
+  /** Sends from `from` on again, after a delay in milliseconds, or a longer one that was asked for before. */
   again(from: number, delay: number): void {
     this.#queue.rewind(from);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.pump();
-    }, delay);
+    this.#until = Math.max(this.#until, this.#session.now() + delay);
+    this.pump();
   }
 
   /** Sends what can be sent, at the end of this turn: mutations made together travel together. */
   pump(): void {
-    if (this.#planned || !this.#ready) return;
+    if (this.#planned || !this.#ready || this.#timer !== undefined) return;
+    const wait = this.#until - this.#session.now();
+    if (wait > 0) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.pump();
+      }, wait);
+      return;
+    }
     this.#planned = true;
     queueMicrotask(() => {
       this.#planned = false;

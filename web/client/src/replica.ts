@@ -283,6 +283,7 @@ export class Replica {
   /** Takes a diff of the view that is open. `forked`: versions of before it mean nothing. */
   diff(diff: DiffMessage, forked = false): DiffResult {
     if (this.#parts?.endedBy(diff)) this.#parts = undefined;
+    if (this.#parts?.takes(diff) === false) return this.#drop("gap"); // the end of these is missing
     const parts = (this.#parts ??= new Parts(diff, forked ? new Map() : this.#confirmed));
     if (!parts.reset) {
       if (seqOf(diff.from) > this.#seq || this.#cursor === undefined) return this.#drop("gap");

@@ -2,7 +2,7 @@
 //
 //   node test/live.bench.mjs [entries]
 //
-// Times are of this process's processor, so that others on the machine disturb less; medians of batches.
+// Times are of the processor, not of the clock, and medians of batches: what else runs on the machine disturbs less.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ const fresh = (query) => batches(9, () => cost(1, () => select(readQuery(query),
 const us = (n) => `${n < 100 ? n.toFixed(2) : Math.round(n)} us`;
 const row = (name, ...cells) => console.log(name.padEnd(44), ...cells.map((cell) => String(cell).padStart(14)));
 
-/** Steps as the replica makes them; `make` says what the server sends. */
+/** Steps as the replica makes them, which `orders` must be given; `make` says what the server sends. */
 function steps(n, make) {
   return Array.from({ length: n }, () => {
     const from = seq++;
@@ -87,7 +87,7 @@ for (const query of [
   const far = () => SPAN + random(SPAN);
   const shown = (due) => ({ ...value(due), done: false });
   const inside = Array.from({ length: 50 }, newId);
-  for (const id of inside) steps(1, () => put(id, shown(first())));
+  for (const id of inside) orders.take(steps(1, () => put(id, shown(first())))[0]);
   const lives = [new Live(query, orders, () => undefined)];
   const line = (name, make) => compare(name, lives, whole, make);
   const change = (id, fields) => put(id, { ...at(id).value, ...fields });
@@ -108,11 +108,12 @@ for (const query of [
   const middle = select(readQuery({ ...query, skip: SIZE >> 2, limit: 1 }), entries("cards"))[0];
   lives[0] = new Live({ ...query, after: middle }, orders, () => undefined);
   line("a page in the middle: update outside, moves", () => change(any(ids), { due: far() }));
+  lives[0].close();
   for (let i = 0; i < 20; i++) lives[i] = new Live(query, orders, () => undefined);
   line("20 equal queries: update outside, moves", () => change(any(ids), { due: far() }));
   row("opening one more of them", us(batches(9, () => cost(20, () => new Live(query, orders, () => undefined).close()))));
   for (const live of lives) live.close();
-  steps(1, () => ({ del: inside.map((id) => ["cards", id]) }));
+  orders.take(steps(1, () => ({ del: inside.map((id) => ["cards", id]) }))[0]);
 }
 
 console.log();

@@ -303,6 +303,23 @@ describe("a live query", () => {
     look.mockRestore();
   });
 
+  it.each<Query>([{ in: "cards" }, { in: "cards", limit: 2 }, { in: "cards", where: { n: 1 }, fields: ["n"] }])("that is read, %j, tells of a reset only if it changes something", (q) => {
+    const replica = replicaOf(false);
+    const reset = (put: Put[]): Step => {
+      const result = replica.diff({ t: "diff", space: "s", view: "v", from: "0", to: `${replica.seq + 1}-x`, put, reset: true });
+      if (result.kind !== "applied") throw new Error(result.kind);
+      return result.step;
+    };
+    reset([["cards", "a", 1, { n: 1 }], ["cards", "b", 1, { n: 2 }]]);
+    const live = open(replica, q);
+    const { result } = live;
+    expect(live.update(reset([["cards", "b", 1, { n: 2 }], ["cards", "a", 1, { n: 1 }]]))).toBe(false);
+    expect(live.result).toBe(result);
+    expect(live.update(reset([["cards", "a", 2, { n: 1 }], ["cards", "b", 1, { n: 2 }]]))).toBe(true);
+    expect(live.rows[0]).not.toBe(result.rows[0]);
+    expect(live.rows[1]).toBe(result.rows[1]);
+  });
+
   it("does not see later changes of the place that it begins after", () => {
     const replica = replicaOf(false);
     placed(replica, replica.mutate(prepare([1, 2, 3].map((n) => ({ op: "put", in: "cards", id: `c${n}`, value: { n } })), undefined, limits), "1"));

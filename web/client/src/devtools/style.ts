@@ -65,7 +65,7 @@ pre{max-height:40%;overflow:auto;padding:6px 8px;border:1px solid var(--line);bo
 @container (max-width:480px){
 strong{display:none}
 [role=tab]{padding:2px 5px;font-size:12px}
-th,td{padding-right:6px;font-size:11px}
+th,td{padding-right:6px;font-size:11px;white-space:normal;overflow-wrap:anywhere}
 td:nth-child(2){white-space:normal;width:1%}
 td:first-child{max-width:8ch;padding:1px 0;border-right:6px solid transparent;overflow:hidden}
 .rows{line-height:40px}
