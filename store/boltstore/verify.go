@@ -26,7 +26,7 @@ func (s *Store) VerifyEngine(ctx context.Context, report func(store.Problem)) er
 	}
 	defer tx.Rollback()
 	v := verifier{bucket: tx.Bucket(bucketName), report: report, sums: make(map[space.Path]uint64)}
-	v.checker.Report = report
+	v.checker = rows.Checker{Report: report, HeadRows: true}
 	for _, kind := range rows.Kinds {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -121,7 +121,4 @@ func (w *writer) write(b *store.Batch) {
 		w.value = state.AppendBinary(w.value[:0])
 		w.set()
 	}
-	w.key = rows.SpaceKey(w.key[:0], rows.Head, b.Space)
-	w.value = rows.AppendCursor(w.value[:0], b.Commits[len(b.Commits)-1].Cursor())
-	w.set()
 }

@@ -13,7 +13,7 @@ import (
 // format.
 var comparer = func() *pebble.Comparer {
 	c := *pebble.DefaultComparer
-	c.Name = "syncline.rows.1"
+	c.Name = "syncline.rows.2" // 1 had a row for each space's head
 	c.Split = rows.Split
 	c.ImmediateSuccessor = func(dst, prefix []byte) []byte {
 		dst = append(dst, prefix...)

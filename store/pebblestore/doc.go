@@ -27,5 +27,6 @@
 //
 // # Rows
 //
-// See internal/rows. Each row but the head, the horizon and clients is written once.
+// See internal/rows; there are no head rows. Each row but the horizon and clients
+// is written once.
 package pebblestore

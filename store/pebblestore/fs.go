@@ -75,7 +75,7 @@ func (f *faultFS) made(op, path string, file vfs.File, err error) (vfs.File, err
 	if file == nil { // it failed, and Pebble is not to know
 		return newNowhere(f.FS, path), nil
 	}
-	return &faultFile{file, f, path}, nil
+	return &faultFile{file, f, path, newGrowth(path)}, nil
 }
 
 // syncDir makes durable what files a directory has.
@@ -123,7 +123,7 @@ func (f *faultFS) OpenDir(path string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &faultFile{file, f, path}, nil
+	return &faultFile{file, f, path, growth{off: true}}, nil
 }
 
 func (f *faultFS) Link(from, to string) error {
@@ -166,14 +166,16 @@ func (f *faultFS) Unwrap() vfs.FS { return f.FS }
 // A faultFile is a file of a faultFS that may be written or synced.
 type faultFile struct {
 	vfs.File
-	fs   *faultFS
-	path string
+	fs     *faultFS
+	path   string
+	growth growth
 }
 
 func (f *faultFile) Write(p []byte) (int, error) {
 	if f.fs.swallow(f.path) {
 		return len(p), nil
 	}
+	f.growth.ahead(f.File, len(p))
 	n, err := f.File.Write(p)
 	if err = f.fs.check("write", f.path, err); err == nil {
 		n = len(p)

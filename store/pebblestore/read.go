@@ -1,7 +1,9 @@
 package pebblestore
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -30,17 +32,14 @@ func (s *Store) Heads(ctx context.Context) iter.Seq2[store.SpaceHead, error] {
 			return
 		}
 		defer s.gate.Leave()
-		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{rows.Head}, UpperBound: []byte{rows.Head + 1}})
-		if err != nil {
-			yield(store.SpaceHead{}, corrupt(err))
-			return
-		}
-		defer it.Close()
-		for it.First(); it.Valid(); it.Next() {
-			h := store.SpaceHead{Space: space.Path(it.Key()[1:])}
-			// A space that is appended to is in memory: this is never a head that
-			// is still on its way to the disk.
-			if h.Head, err = s.Head(ctx, h.Space); err != nil {
+		for path, err := range s.paths() {
+			h := store.SpaceHead{Space: path}
+			if err == nil {
+				// A space that is appended to is in memory: this is never a head that
+				// is still on its way to the disk.
+				h.Head, err = s.Head(ctx, path)
+			}
+			if err != nil {
 				yield(store.SpaceHead{}, err)
 				return
 			}
@@ -51,8 +50,48 @@ func (s *Store) Heads(ctx context.Context) iter.Seq2[store.SpaceHead, error] {
 				return
 			}
 		}
-		if err := it.Error(); err != nil {
-			yield(store.SpaceHead{}, corrupt(err))
+	}
+}
+
+// paths yields the spaces that have a log or a horizon, in their order, with two
+// seeks for each.
+func (s *Store) paths() iter.Seq2[space.Path, error] {
+	return func(yield func(space.Path, error) bool) {
+		logs, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{rows.Log}, UpperBound: []byte{rows.Log + 1}})
+		if err != nil {
+			yield("", corrupt(err))
+			return
+		}
+		defer logs.Close()
+		horizons, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{rows.Horizon}, UpperBound: []byte{rows.Horizon + 1}})
+		if err != nil {
+			yield("", corrupt(err))
+			return
+		}
+		defer horizons.Close()
+		logs.First()
+		horizons.First()
+		for logs.Valid() || horizons.Valid() {
+			var path space.Path
+			if logs.Valid() {
+				name, _, _ := bytes.Cut(logs.Key()[1:], []byte{0})
+				path = space.Path(name)
+			}
+			if horizons.Valid() && (!logs.Valid() || space.Path(horizons.Key()[1:]) < path) {
+				path = space.Path(horizons.Key()[1:])
+			}
+			if !yield(path, nil) {
+				return
+			}
+			if logs.Valid() {
+				logs.SeekGE(rows.SpaceEnd(nil, rows.Log, path))
+			}
+			if horizons.Valid() && space.Path(horizons.Key()[1:]) == path {
+				horizons.Next()
+			}
+		}
+		if err := errors.Join(logs.Error(), horizons.Error()); err != nil {
+			yield("", corrupt(err))
 		}
 	}
 }

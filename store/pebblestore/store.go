@@ -134,20 +134,39 @@ func (s *Store) get(key []byte) (value []byte, ok bool, err error) {
 	return value, true, closer.Close()
 }
 
-// readHead reads a space's head and horizon from disk.
+// readHead reads a space's head and horizon from disk: the last row of its log is
+// the head, or the horizon is. A row for the head would be a third of what a
+// write costs.
 func (s *Store) readHead(path space.Path) (h store.Head, err error) {
-	var scratch [192]byte
-	v, ok, err := s.get(rows.SpaceKey(scratch[:0], rows.Head, path))
-	if err != nil || !ok {
+	mark, err := s.readHorizon(path)
+	if err != nil {
 		return h, err
 	}
-	if len(v) != rows.CursorLen {
-		return h, fmt.Errorf("head of space %s: %w", path, store.ErrCorrupt)
+	it, err := s.db.NewIter(&pebble.IterOptions{
+		LowerBound: rows.SpacePrefix(nil, rows.Log, path),
+		UpperBound: rows.SpaceEnd(nil, rows.Log, path),
+	})
+	if err != nil {
+		return h, corrupt(err)
 	}
-	h.Cursor = rows.DecodeCursor(v)
-	mark, err := s.readHorizon(path)
-	h.Horizon = mark.Horizon
-	return h, err
+	defer it.Close()
+	h = store.Head{Cursor: mark.Horizon, Horizon: mark.Horizon}
+	if !it.Last() {
+		return h, corrupt(it.Error())
+	}
+	row, err := it.ValueAndErr()
+	if err != nil {
+		return h, corrupt(err)
+	}
+	// A Trim cut short leaves rows at and below the horizon.
+	if seq := rows.LogSeq(it.Key()); seq > mark.Horizon.Seq {
+		c, err := rows.DecodeCommit(path, seq, row)
+		if err != nil {
+			return h, err
+		}
+		h.Cursor = c.Cursor()
+	}
+	return h, nil
 }
 
 // head returns a space's published head, from memory if it is there.

@@ -238,10 +238,8 @@ func (s *Store) Drop(ctx context.Context, path space.Path) error {
 			return err
 		}
 	}
-	for _, kind := range []byte{rows.Head, rows.Horizon} {
-		if err := b.Delete(rows.SpaceKey(nil, kind, path), nil); err != nil {
-			return err
-		}
+	if err := b.Delete(rows.SpaceKey(nil, rows.Horizon, path), nil); err != nil {
+		return err
 	}
 	err := s.commit(b, pebble.Sync)
 	// Even if that has failed: the rows are gone from memory.

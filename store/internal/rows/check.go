@@ -9,15 +9,17 @@ import (
 	"github.com/syncline/syncline/store"
 )
 
-// Kinds in the order in which a Checker wants to see them: heads first, as they
-// say which seqs may exist.
-var Kinds = []byte{Head, Horizon, Closed, Client, Log, Data}
+// Kinds in the order in which a Checker wants to see them: first those that say
+// which seqs may exist.
+var Kinds = []byte{Head, Horizon, Log, Closed, Client, Data}
 
 // A Checker looks at every row of a store for VerifyEngine: whether it can be
 // decoded, and belongs to a space with a head at or above it.
 type Checker struct {
-	Report func(store.Problem)
-	heads  map[space.Path]space.Seq
+	Report   func(store.Problem)
+	HeadRows bool // the engine keeps them; else horizon and log say what the head is
+
+	heads map[space.Path]space.Seq
 }
 
 // Row checks one row. Neither slice is kept.
@@ -43,15 +45,20 @@ func (r *Checker) row(key, value []byte, p *store.Problem) error {
 	}
 	path, rest, _ := bytes.Cut(key[1:], []byte{0})
 	p.Space = space.Path(path)
-	if kind == Head {
+	if r.heads == nil {
+		r.heads = make(map[space.Path]space.Seq)
+	}
+	switch {
+	case kind == Head && r.HeadRows:
 		if len(value) != CursorLen {
 			return store.ErrCorrupt
 		}
-		if r.heads == nil {
-			r.heads = make(map[space.Path]space.Seq)
-		}
 		r.heads[p.Space] = DecodeCursor(value).Seq
 		return nil
+	case kind == Horizon && !r.HeadRows && len(value) == MarkLen:
+		r.heads[p.Space] = DecodeCursor(value).Seq
+	case kind == Log && !r.HeadRows && len(rest) == 8:
+		r.heads[p.Space] = max(r.heads[p.Space], space.Seq(binary.BigEndian.Uint64(rest)))
 	}
 	head, ok := r.heads[p.Space]
 	if !ok {

@@ -17,10 +17,13 @@ import (
 //
 //	'c' space 0 client                    -> space.ClientState
 //	'd' space 0 collection 0 id 0 ^seq    -> space.AppendVersion, newest first
-//	'h' space                             -> the head, a cursor
+//	'h' space                             -> the head, a cursor (boltstore)
 //	'l' space 0 seq                       -> space.Commit
 //	'n'                                   -> how often the store was closed (boltstore)
 //	't' space                             -> horizon cursor, swept seq (Mark)
+//
+// Without a head row, a space's head is its last log row, or its horizon where
+// the log is trimmed as far as that.
 //
 // Kinds of rows: the first byte of their keys.
 const (
