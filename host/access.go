@@ -15,7 +15,8 @@ import (
 
 // Do commits mutations that come from no session, such as REST's, and waits for
 // their outcomes. The error is a *wire.Error or the context's; after the latter
-// the mutations may still be committed.
+// the mutations may still be committed. An append to the store that is under way
+// in the caller's goroutine is waited for, whatever the context says.
 func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, client space.ClientID, mutations []space.Mutation) ([]space.Outcome, space.Cursor, error) {
 	if !who.Open(path) {
 		return nil, space.Cursor{}, forbidden(path)
@@ -41,7 +42,7 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 			bytes += 64 + len(mutations[i].Ops[j].Value) + len(mutations[i].Ops[j].Patch)
 		}
 	}
-	if err := l.postBytes(bytes, func(s *core.Space) { s.Do(r) }); err != nil {
+	if err := l.perform(bytes, func(s *core.Space) { s.Do(r) }); err != nil {
 		return nil, space.Cursor{}, err
 	}
 	select {

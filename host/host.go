@@ -3,10 +3,11 @@
 // them. What a message means is decided in host/core and kernel; how bytes reach
 // a session is package transport's business.
 //
-// Goroutines: a space's loop owns its core.Space; a session's Receive is called
+// Goroutines: whoever holds loop.turns owns its core.Space, which is the loop's
+// goroutine or one in Do that found the loop at rest; a session's Receive is called
 // by one goroutine at a time, its Take by another; a lagging member has a
 // goroutine that catches it up. Locks, in the order in which they may be taken:
-// Host.mu, loop.mu, Session.mu. None is held during I/O.
+// loop.turns, Host.mu, loop.mu, Session.mu. Only loop.turns is held during I/O.
 package host
 
 import (
@@ -175,14 +176,12 @@ func (h *Host) acquire(path space.Path) (*loop, error) {
 	return l, nil
 }
 
+// release gives up a hold. A loop that nobody holds finds that out by itself, when
+// it has been idle for long enough.
 func (h *Host) release(l *loop) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	l.refs--
-	idle := l.refs == 0
-	h.mu.Unlock()
-	if idle {
-		l.nudge()
-	}
 }
 
 // retire removes a loop that nobody holds, and says whether it did.

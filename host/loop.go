@@ -2,9 +2,7 @@ package host
 
 import (
 	"errors"
-	"fmt"
 	"iter"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -39,9 +37,15 @@ type loop struct {
 	bytes   int // of the messages in inbox, about
 	stopped bool
 
-	space    *core.Space
+	turns  sync.Mutex  // held by whoever takes a turn; guards what follows
+	space  *core.Space // nil until it is loaded
+	broken error       // why no more turns are taken
+	used   time.Time   // when a request was last carried out
+
+	// Only the loop's goroutine touches these.
 	advanced space.Cursor // head when members last were told how far the log has got
 	upkept   time.Time    // when that was
+	told     time.Time    // when presence was last told
 	trimmed  time.Time    // when history was last trimmed, by the host's clock
 }
 
@@ -62,20 +66,26 @@ func (l *loop) postBytes(bytes int, request func(*core.Space)) error {
 func (l *loop) leave(request func(*core.Space)) { _ = l.put(request, 0, 1<<30) }
 
 func (l *loop) put(request func(*core.Space), bytes, limit int) error {
+	first, err := l.add(request, bytes, limit)
+	if first {
+		l.nudge()
+	}
+	return err
+}
+
+// add puts a request into the inbox and says whether it is the first there.
+func (l *loop) add(request func(*core.Space), bytes, limit int) (first bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
-		return &wire.Error{Code: wire.CodeShuttingDown, Space: string(l.path), RetryMS: 1000, Message: "the space is being closed"}
+		return false, &wire.Error{Code: wire.CodeShuttingDown, Space: string(l.path), RetryMS: 1000, Message: "the space is being closed"}
 	}
 	if len(l.inbox) >= limit || bytes > 0 && l.bytes > 0 && l.bytes+bytes > maxBytes {
-		return &wire.Error{Code: wire.CodeOverloaded, Space: string(l.path), RetryMS: 1000, Message: "too many requests wait for this space"}
+		return false, &wire.Error{Code: wire.CodeOverloaded, Space: string(l.path), RetryMS: 1000, Message: "too many requests wait for this space"}
 	}
 	l.inbox = append(l.inbox, request)
 	l.bytes += bytes
-	if len(l.inbox) == 1 {
-		l.nudge()
-	}
-	return nil
+	return len(l.inbox) == 1, nil
 }
 
 func (l *loop) nudge() {
@@ -117,73 +127,55 @@ func (l *loop) run() {
 }
 
 // serve runs until the loop is stopped, idle or broken.
-func (l *loop) serve() (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-		}
-	}()
-	l.space, err = core.Load(l.host.ctx, core.Config{
-		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
-	})
-	if err != nil {
-		return err
-	}
-	l.advanced, l.upkept = l.space.Head(), time.Now()
-	var (
-		alarm   = time.NewTimer(l.host.opts.IdleAfter)
-		told    time.Time
-		idle    time.Time
-		stopped bool
-		inbox   []func(*core.Space)
-	)
+func (l *loop) serve() error {
+	alarm := time.NewTimer(l.host.opts.IdleAfter)
 	defer alarm.Stop()
 	for {
-		inbox, stopped = l.take()
-		for _, request := range inbox {
-			request(l.space)
-		}
-		if err := l.commit(); err != nil {
-			if l.host.ctx.Err() == nil { // Close has not run out of time
-				l.host.fail(err)
-			}
+		wait, err := l.round()
+		if err != nil || wait < 0 {
 			return err
-		}
-		now := time.Now()
-		if l.space.Untold() && now.Sub(told) >= tellEvery {
-			l.space.Tell()
-			told = now
-		}
-		if stopped {
-			return nil
-		}
-		l.upkeep(now)
-
-		wait := advanceEvery
-		switch {
-		case l.space.Untold():
-			wait = tellEvery - now.Sub(told)
-		case l.space.Idle():
-			if idle.IsZero() {
-				idle = now
-			}
-			wait = l.host.opts.IdleAfter - now.Sub(idle)
-			if wait <= 0 && l.host.retire(l) {
-				// Whoever found the loop before it was retired held it; nobody does.
-				return nil
-			}
-			wait = max(wait, time.Second)
-		case l.space.Head() == l.advanced:
-			wait = trimEvery
-		}
-		if !l.space.Idle() {
-			idle = time.Time{}
 		}
 		alarm.Reset(wait)
 		select {
 		case <-l.wake:
 		case <-alarm.C:
 		}
+	}
+}
+
+// round takes a turn of the loop's own, looks after what time brings, and says
+// how long the loop may sleep; below zero it is to end.
+func (l *loop) round() (wait time.Duration, err error) {
+	l.turns.Lock()
+	defer l.turns.Unlock()
+	stopped := l.turn()
+	if l.broken != nil {
+		return 0, l.broken
+	}
+	defer l.guard(&err)
+	now := time.Now()
+	if l.space.Untold() && now.Sub(l.told) >= tellEvery {
+		l.space.Tell()
+		l.told = now
+	}
+	if stopped {
+		return -1, nil
+	}
+	l.upkeep(now)
+	switch {
+	case l.space.Untold():
+		return tellEvery - now.Sub(l.told), nil
+	case l.space.Idle():
+		wait = l.host.opts.IdleAfter - now.Sub(l.used)
+		if wait <= 0 && l.host.retire(l) {
+			// Whoever found the loop before it was retired held it; nobody does.
+			return -1, nil
+		}
+		return max(wait, time.Second), nil
+	case l.space.Head() == l.advanced:
+		return trimEvery, nil
+	default:
+		return advanceEvery, nil
 	}
 }
 
@@ -198,26 +190,6 @@ func (l *loop) upkeep(now time.Time) {
 		l.trimmed = now
 		if err := l.trim(now); err != nil {
 			l.host.opts.Logger.Error("history could not be trimmed", "space", l.path, "error", err)
-		}
-	}
-}
-
-// commit appends what waits, turn by turn.
-func (l *loop) commit() error {
-	for {
-		turn := l.space.Begin(l.host.ctx, l.host.opts.Now())
-		if turn == nil {
-			return nil
-		}
-		var err error
-		if !turn.Empty() {
-			begun := time.Now()
-			batch := turn.Batch(l.path)
-			err = l.host.opts.Store.Append(l.host.ctx, batch)
-			l.host.stats.appended(len(batch.Commits), time.Since(begun), err)
-		}
-		if err := l.space.Finish(l.host.ctx, turn, err); err != nil {
-			return err
 		}
 	}
 }

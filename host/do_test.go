@@ -1,0 +1,100 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/store/memstore"
+	"github.com/syncline/syncline/wire"
+)
+
+// TestDo has many callers, which take turns in the loop's place, beside a session
+// that pushes and holds the view: each write is carried out once, in one order,
+// and the session sees them all.
+func TestDo(t *testing.T) {
+	const callers, each = 16, 40
+	overEach(t, func(t *testing.T, s store.Store) {
+		h := newHost(t, host.Options{Store: s})
+		p := connect(t, h, "ada")
+		c := newCopy(t)
+		opened, first := p.open(wire.Open{Client: client("ada"), View: cards})
+		c.view = opened.View
+		c.apply(first)
+		seqs := make([][]space.Seq, callers)
+		var wg sync.WaitGroup
+		for i := range callers {
+			wg.Go(func() {
+				for n := range each {
+					outcomes, head, err := h.Do(t.Context(), mustIdentify(t), path, "", []space.Mutation{put(0, fmt.Sprintf("c%d-%d", i, n), `{}`)})
+					if err != nil || outcomes[0].Kind != space.Applied || head.Seq < outcomes[0].Seq {
+						t.Errorf("%v at %s: %v", outcomes, head, err)
+						return
+					}
+					seqs[i] = append(seqs[i], outcomes[0].Seq)
+				}
+			})
+		}
+		for n := range each {
+			p.push(put(space.MutationID(n+1), fmt.Sprintf("p%d", n), `{}`))
+		}
+		wg.Wait()
+		seen := map[space.Seq]bool{}
+		for i := range seqs {
+			last := space.Seq(0)
+			for _, seq := range seqs[i] {
+				if seen[seq] || seq <= last {
+					t.Fatalf("caller %d: commit %d after %d, or of two writes", i, seq, last)
+				}
+				seen[seq], last = true, seq
+			}
+		}
+		acked := 0
+		for _, m := range c.until(p, (callers+1)*each) {
+			if ack, ok := m.(*wire.Ack); ok {
+				acked += len(ack.Outcomes)
+			}
+		}
+		if acked != each {
+			t.Errorf("%d of the session's writes were acknowledged, not %d", acked, each)
+		}
+		c.holds(s, "cards")
+	})
+}
+
+// TestPanicInACallersTurn ends the space's sessions and answers the caller, and the
+// space comes back.
+func TestPanicInACallersTurn(t *testing.T) {
+	s := memstore.New()
+	var armed atomic.Bool
+	s.Fault = func(op string) error {
+		if op == "append" && armed.CompareAndSwap(true, false) {
+			panic("planted")
+		}
+		return nil
+	}
+	h := newHost(t, host.Options{Store: s})
+	p := connect(t, h, "ada")
+	p.open(wire.Open{Client: client("ada")})
+	do := func() error {
+		_, _, err := h.Do(context.Background(), mustIdentify(t), path, "", []space.Mutation{put(0, "x", `{}`)})
+		return err
+	}
+	armed.Store(true)
+	var e *wire.Error
+	if err := do(); !errors.As(err, &e) || e.Code != wire.CodeInternal || e.RetryMS <= 0 {
+		t.Errorf("%v", err)
+	}
+	if e := p.refused(wire.CodeInternal); !e.Fatal || p.next() != nil {
+		t.Errorf("%s", wire.Encode(e))
+	}
+	if err := do(); err != nil {
+		t.Errorf("the space has not come back: %v", err)
+	}
+}

@@ -1,0 +1,101 @@
+package host
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/syncline/syncline/host/core"
+)
+
+// perform is post for a caller that waits for the answer anyway: where the loop
+// rests, the caller takes a turn in its place, which spares two wake-ups. What
+// else waits in the inbox is carried out along with it, in order.
+func (l *loop) perform(bytes int, request func(*core.Space)) error {
+	if _, err := l.add(request, bytes, maxInbox); err != nil {
+		return err
+	}
+	if !l.turns.TryLock() {
+		// Whoever takes the present turn may have emptied the inbox before.
+		l.nudge()
+		return nil
+	}
+	defer l.turns.Unlock()
+	if l.space == nil { // not loaded yet
+		l.nudge()
+		return nil
+	}
+	l.turn()
+	if l.broken != nil || !l.space.Idle() {
+		l.nudge() // the loop ends, or has members to look after
+	}
+	return nil
+}
+
+// turn carries out what is in the inbox and commits what comes of it. The caller
+// holds l.turns. stopped tells that there will be nothing more in the inbox.
+func (l *loop) turn() (stopped bool) {
+	if l.broken != nil {
+		return false
+	}
+	defer l.guard(&l.broken)
+	if l.space == nil {
+		if l.broken = l.load(); l.broken != nil {
+			return false
+		}
+	}
+	inbox, stopped := l.take()
+	for _, request := range inbox {
+		request(l.space)
+	}
+	if err := l.commit(); err != nil {
+		if l.host.ctx.Err() == nil { // Close has not run out of time
+			l.host.fail(err)
+		}
+		l.broken = err
+		return false
+	}
+	if len(inbox) > 0 || !l.space.Idle() {
+		l.used = time.Now()
+	}
+	return stopped
+}
+
+// guard makes an error of a panic.
+func (l *loop) guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+	}
+}
+
+func (l *loop) load() (err error) {
+	l.space, err = core.Load(l.host.ctx, core.Config{
+		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
+	})
+	if err != nil {
+		return err
+	}
+	l.used = time.Now()
+	l.advanced, l.upkept = l.space.Head(), l.used
+	return nil
+}
+
+// commit appends what waits, batch by batch.
+func (l *loop) commit() error {
+	for {
+		turn := l.space.Begin(l.host.ctx, l.host.opts.Now())
+		if turn == nil {
+			return nil
+		}
+		var err error
+		if !turn.Empty() {
+			begun := time.Now()
+			batch := turn.Batch(l.path)
+			err = l.host.opts.Store.Append(l.host.ctx, batch)
+			l.host.stats.appended(len(batch.Commits), time.Since(begun), err)
+		}
+		if err := l.space.Finish(l.host.ctx, turn, err); err != nil {
+			return err
+		}
+	}
+}
