@@ -20,7 +20,7 @@ import (
 //	/log     appends each message to a file, syncs it together with the others
 //	         that wait, acknowledges
 //	/fsync   the same with Go's File.Sync on a file that grows; /log reserves the
-//	         file's blocks and syncs data only, as Pebble does, which is faster
+//	         file's blocks and length and syncs data only, which is faster
 //	/cast    sends each message to all of its room
 //	/logcast appends and syncs it before
 //	/stream  sends what it was given by name

@@ -33,7 +33,7 @@ func resident(pid int) int64 {
 	return 0
 }
 
-// reserve gives a file its blocks in advance, as Pebble does with its log, so
+// reserve gives a file its blocks and its length in advance, as pebblestore does with the log, so
 // that a sync need not write the file's metadata.
 func reserve(f *os.File, bytes int64) { _ = syscall.Fallocate(int(f.Fd()), 0, 0, bytes) }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/store/pebblestore"
+	"github.com/syncline/syncline/wire"
 )
 
 func listen(h http.Handler) (url string, err error) {
@@ -36,7 +37,10 @@ type synclineServer struct {
 }
 
 func newSynclineServer(dir string) (server, error) {
-	s, err := syncline.Open(context.Background(), syncline.Options{Dir: dir})
+	s, err := syncline.Open(context.Background(), syncline.Options{
+		Dir:    dir,
+		Limits: wire.Limits{Rate: 1 << 20}, // one load writes what a thousand clients would
+	})
 	if err != nil {
 		return nil, err
 	}

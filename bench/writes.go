@@ -96,7 +96,8 @@ func each[T any](values []T, f func(T) float64) []float64 {
 }
 
 // benchSpaces: 64 writers, each with its share of 1,000 spaces, one write at a
-// time each, against synced commits of the same records by 64 goroutines.
+// time each: in process against synced commits of the same records by 64
+// goroutines, over 64 WebSockets against a bare server that appends and syncs.
 func benchSpaces(r *run) error {
 	const writers = 64
 	spaces := pick(r, 1000, 128)
@@ -106,12 +107,17 @@ func benchSpaces(r *run) error {
 		return err
 	}
 	defer floor.stop()
+	bare, err := spawn("floor", r.temp("bare"))
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
 	ours, err := spawn("syncline", r.temp("syncline"))
 	if err != nil {
 		return err
 	}
 	defer ours.stop()
-	links := make([]*link, writers)
+	links, bareLinks := make([]*link, writers), make([]*link, writers)
 	mine := make([][]string, writers)
 	for i := range spaces {
 		mine[i%writers] = append(mine[i%writers], fmt.Sprintf("many/s%d", i))
@@ -121,8 +127,12 @@ func benchSpaces(r *run) error {
 			return err
 		}
 		defer links[i].close()
+		if bareLinks[i], err = toFloor(bare.url, "/log", mine[i][0])(false, nil); err != nil {
+			return err
+		}
+		defer bareLinks[i].close()
 	}
-	var raw, inside, outside []float64
+	var raw, inside, outside, bareOutside []float64
 	numbers := make([]uint64, writers)
 	err = r.inTurns(
 		func(int) error {
@@ -130,34 +140,31 @@ func benchSpaces(r *run) error {
 			raw = append(raw, a.Rate)
 			return err
 		},
-		func(int) error {
-			a, err := ours.ask(order{Do: "load", Writers: writers, Spaces: spaces, MS: int(d.Milliseconds())})
-			inside = append(inside, a.Rate)
-			return err
+		func(round int) error {
+			return r.profiled(ours, "inside", round, func() error {
+				a, err := ours.ask(order{Do: "load", Writers: writers, Spaces: spaces, MS: int(d.Milliseconds())})
+				inside = append(inside, a.Rate)
+				return err
+			})
 		},
 		func(round int) error {
-			rates := make([]float64, writers)
-			errs := make([]error, writers)
-			err := r.profiled(ours, "spaces", round, func() error {
-				var wg sync.WaitGroup
-				for i, l := range links {
-					wg.Go(func() {
-						n, took, err := pump(l, 1, d, func(b []byte) []byte {
-							numbers[i]++
-							n := numbers[i]
-							return l.push(b, mine[i][n%uint64(len(mine[i]))], n, n, recordBytes)
-						})
-						rates[i], errs[i] = float64(n)/took.Seconds(), err
-					})
-				}
-				wg.Wait()
-				return errors.Join(errs...)
+			return r.profiled(ours, "spaces", round, func() error {
+				rate, err := pumpAll(links, d, func(b []byte, i int) []byte {
+					numbers[i]++
+					n := numbers[i]
+					return links[i].push(b, mine[i][n%uint64(len(mine[i]))], n, n, recordBytes)
+				})
+				outside = append(outside, rate)
+				return err
 			})
-			sum := 0.0
-			for _, rate := range rates {
-				sum += rate
-			}
-			outside = append(outside, sum)
+		},
+		func(int) error {
+			counts := make([]uint64, writers)
+			rate, err := pumpAll(bareLinks, d, func(b []byte, i int) []byte {
+				counts[i]++
+				return bareLinks[i].writes(b, counts[i])
+			})
+			bareOutside = append(bareOutside, rate)
 			return err
 		},
 	)
@@ -165,6 +172,25 @@ func benchSpaces(r *run) error {
 		return err
 	}
 	r.ratio(fmt.Sprintf("%d spaces, 64 writers in process", spaces), "/s", inside, raw, atLeast(0.5))
-	r.ratio(fmt.Sprintf("%d spaces, 64 writers over 64 WebSockets", spaces), "/s", outside, raw, atLeast(0.5))
+	r.ratio(fmt.Sprintf("%d spaces, 64 writers over 64 WebSockets", spaces), "/s", outside, bareOutside, atLeast(0.5))
+	r.ratio("same, against the commits in process", "/s", outside, raw, noGoal)
 	return nil
+}
+
+// pumpAll has each link write one message at a time and returns the rate of all.
+func pumpAll(links []*link, d time.Duration, next func(b []byte, link int) []byte) (rate float64, err error) {
+	rates := make([]float64, len(links))
+	errs := make([]error, len(links))
+	var wg sync.WaitGroup
+	for i, l := range links {
+		wg.Go(func() {
+			n, took, err := pump(l, 1, d, func(b []byte) []byte { return next(b, i) })
+			rates[i], errs[i] = float64(n)/took.Seconds(), err
+		})
+	}
+	wg.Wait()
+	for _, r := range rates {
+		rate += r
+	}
+	return rate, errors.Join(errs...)
 }
