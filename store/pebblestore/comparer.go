@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/syncline/syncline/store/internal/rows"
@@ -26,6 +27,16 @@ var comparer = func() *pebble.Comparer {
 	c.FormatKey = func(key []byte) fmt.Formatter { return formatter(key) }
 	return &c
 }()
+
+// explainFormat says what to do about a store of another format, whose comparer
+// has another name. Pebble has no error to test for that.
+func explainFormat(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "comparer name from file") {
+		return err
+	}
+	return fmt.Errorf("the data is in another format than this version reads: export it with the version that wrote it, "+
+		"and import it into a new directory: %w", err)
+}
 
 type formatter []byte
 

@@ -2,12 +2,30 @@ package pebblestore
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store/internal/rows"
 	"pgregory.net/rapid"
 )
+
+// A store that another version wrote is refused with what to do about it.
+func TestOtherFormat(t *testing.T) {
+	fs := vfs.NewMem()
+	db, err := pebble.Open("db", &pebble.Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open("db", Options{FS: fs}); err == nil || !strings.Contains(err.Error(), "another format") {
+		t.Errorf("%v", err)
+	}
+}
 
 // Pebble relies on this for every string of bytes, bounds and separators of its
 // own included: prefixes order before suffixes, and the order is that of bytes.

@@ -75,7 +75,7 @@ func (s *Store) open() (err error) {
 		}
 	}()
 	s.db, err = pebble.Open(s.dir, s.pebbleOptions())
-	return err
+	return explainFormat(err)
 }
 
 // corrupt marks Pebble's errors about damaged files as store.ErrCorrupt.
