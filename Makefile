@@ -2,7 +2,7 @@
 #
 #   make demo    start the demo and print its address
 #   make test    install what the tests need and run all of them
-#   make lint    formatting, vet, staticcheck, types, built files
+#   make lint    formatting, vet, staticcheck, types, built files, public types, size
 #   make bench   measure against floors on this machine (docs/BENCHMARKS.md)
 
 SHELL := /bin/bash
@@ -41,6 +41,8 @@ lint: tools web/node_modules/.package-lock.json
 	bin/staticcheck ./...
 	npm --prefix web run typecheck
 	npm --prefix web run check:dist
+	npm --prefix web run check:api
+	npm --prefix web run size
 
 bench: build web/client/dist/index.js
 	go run ./bench $(BENCH)
@@ -55,7 +57,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	npm --prefix web ci --no-audit --no-fund
 	@touch $@
 
-web/client/dist/index.js: web/node_modules/.package-lock.json $(wildcard web/client/src/*.ts)
+web/client/dist/index.js: web/node_modules/.package-lock.json $(wildcard web/client/src/*.ts web/client/src/*/*.ts)
 	npm --prefix web/client run build
 
 clean:

@@ -14,6 +14,10 @@ import type { Outcome } from "./api.js";
  * - `bad_name`: an invalid path, collection, id or view;
  * - `bad_frame`: the server sent what no server sends (in a status);
  * - `connection`: no carrier works (in a status);
+ * - `invalid`: a value does not fit the schema of its collection (`InvalidError`); this and the next three are of typed.ts;
+ * - `async_schema`: the schema of a collection waits for something;
+ * - `bad_schema`: what was given as a schema is none;
+ * - `misfit`: a stored record does not fit the schema of its collection (reported, not thrown);
  * - `integrity`: the replica differed from the server and was fetched anew (in a status);
  * - a code of the protocol (in a status).
  */

@@ -13,6 +13,7 @@
  * @module
  */
 export type * from "./api.js";
-export { Client, type ClientOptions } from "./client.js";
+export { Client, type ClientOptions, type StorageUsage } from "./client.js";
 export { RejectedError, SynclineError } from "./errors.js";
 export { ValueError, type ValueErrorCode } from "./value.js";
+export { type Changes, type Store, StoreError, type UpdateOptions } from "./store.js";

@@ -14,7 +14,10 @@ import type { Entry, Mutation, Peer, Query, QueryResult, Rejected, Space, SpaceO
 import type { Client } from "./client.js";
 import { SynclineError } from "./errors.js";
 import type { Hydrated } from "./hydrate.js";
-import { entryOf, nameOf, pendingOf, presenceOf, queryOf, rejectedOf, type Source, spaceOf, statusOf, type WithStatus } from "./watch.js";
+import type { Lensed } from "./lens.js";
+import type { Collections, NameOf, TypedQuery } from "./shape.js";
+import type { Shown, TypedResult, TypedSpace } from "./typed.js";
+import { entryOf, nameOf, pendingOf, presenceOf, queryOf, rejectedOf, type Source, spaceOf, statusOf, type WithPending, type WithPresence, type WithRejected, type WithStatus } from "./watch.js";
 
 /** What a {@link SynclineProvider} gives to everything below it. */
 interface Provided {
@@ -52,14 +55,18 @@ export function useSpace(path: string, options: SpaceOptions, own?: Client): Spa
 }
 
 /** The answer to a query, kept up to date; the same object as long as nothing in it has changed. Throws as {@link Space.query}. */
-export function useQuery(space: Space, query: Query, options?: UseOptions): QueryResult {
+export function useQuery<C extends Collections, N extends NameOf<C>>(space: TypedSpace<C>, query: TypedQuery<C, N>, options?: UseOptions): TypedResult<C[N]>;
+export function useQuery(space: Space, query: Query, options?: UseOptions): QueryResult;
+export function useQuery(space: Space | Lensed, query: Query, options?: UseOptions): unknown {
   const { snapshot } = useContext(Context);
   const name = nameOf(query);
   return useSource(useMemo(() => queryOf(space, query, { snapshot }), [space, name, snapshot]), options);
 }
 
 /** One entry; undefined if there is none, or none yet. Throws as {@link Space.get}. */
-export function useEntry(space: Space, collection: string, id: string, options?: UseOptions): Entry | undefined {
+export function useEntry<C extends Collections, N extends NameOf<C>>(space: TypedSpace<C>, collection: N, id: string, options?: UseOptions): Shown<C[N]> | undefined;
+export function useEntry(space: Space, collection: string, id: string, options?: UseOptions): Entry | undefined;
+export function useEntry(space: Space | Lensed, collection: string, id: string, options?: UseOptions): unknown {
   const { snapshot } = useContext(Context);
   return useSource(useMemo(() => entryOf(space, collection, id, { snapshot }), [space, collection, id, snapshot]), options);
 }
@@ -70,17 +77,17 @@ export function useStatus(of: WithStatus): Status {
 }
 
 /** The refused mutations that wait for the application. */
-export function useRejected(space: Space): readonly Rejected[] {
+export function useRejected(space: WithRejected): readonly Rejected[] {
   return useSource(useMemo(() => rejectedOf(space), [space]));
 }
 
 /** The mutations that are queued, sent, or not yet confirmed. */
-export function usePending(space: Space): readonly Mutation[] {
+export function usePending(space: WithPending): readonly Mutation[] {
   return useSource(useMemo(() => pendingOf(space), [space]));
 }
 
 /** The other sessions by public name, in a space opened with `presence: true`. */
-export function usePresence(space: Space): ReadonlyMap<string, Peer> {
+export function usePresence(space: WithPresence): ReadonlyMap<string, Peer> {
   return useSource(useMemo(() => presenceOf(space), [space]));
 }
 

@@ -12,23 +12,40 @@
 import { type Accessor, createComputed, createMemo, createSignal, onCleanup, onMount, sharedConfig, untrack } from "solid-js";
 import { isServer } from "solid-js/web";
 import type { Entry, Mutation, Peer, Query, QueryResult, Rejected, Space, Status } from "./api.js";
-import { entryOf, pendingOf, presenceOf, queryOf, rejectedOf, type Source, statusOf, type WatchOptions, type WithStatus } from "./watch.js";
+import type { Lensed } from "./lens.js";
+import type { Collections, NameOf, TypedQuery } from "./shape.js";
+import type { Shown, TypedResult, TypedSpace } from "./typed.js";
+import { entryOf, pendingOf, presenceOf, queryOf, rejectedOf, type Source, statusOf, type WatchOptions, type WithPending, type WithPresence, type WithRejected, type WithStatus } from "./watch.js";
 
 /** A value, or a function that reads it from signals. */
 export type MaybeAccessor<T> = T | Accessor<T>;
 
 /** The answer to a query, kept up to date. Throws as {@link Space.query}. */
-export function createQuery(space: MaybeAccessor<Space>, query: MaybeAccessor<Query>, options?: WatchOptions): Accessor<QueryResult> {
+export function createQuery<C extends Collections, N extends NameOf<C>>(space: MaybeAccessor<TypedSpace<C>>, query: MaybeAccessor<TypedQuery<C, N>>, options?: WatchOptions): Accessor<TypedResult<C[N]>>;
+export function createQuery(space: MaybeAccessor<Space>, query: MaybeAccessor<Query>, options?: WatchOptions): Accessor<QueryResult>;
+export function createQuery(space: MaybeAccessor<Space | Lensed>, query: MaybeAccessor<Query>, options?: WatchOptions): unknown {
   return follow(() => queryOf(read(space), read(query), options));
 }
 
 /** One entry; undefined if there is none, or none yet. Throws as {@link Space.get}. */
+export function createEntry<C extends Collections, N extends NameOf<C>>(
+  space: MaybeAccessor<TypedSpace<C>>,
+  collection: MaybeAccessor<N>,
+  id: MaybeAccessor<string>,
+  options?: WatchOptions,
+): Accessor<Shown<C[N]> | undefined>;
 export function createEntry(
   space: MaybeAccessor<Space>,
   collection: MaybeAccessor<string>,
   id: MaybeAccessor<string>,
   options?: WatchOptions,
-): Accessor<Entry | undefined> {
+): Accessor<Entry | undefined>;
+export function createEntry(
+  space: MaybeAccessor<Space | Lensed>,
+  collection: MaybeAccessor<string>,
+  id: MaybeAccessor<string>,
+  options?: WatchOptions,
+): unknown {
   return follow(() => entryOf(read(space), read(collection), read(id), options));
 }
 
@@ -38,17 +55,17 @@ export function createStatus(of: MaybeAccessor<WithStatus>): Accessor<Status> {
 }
 
 /** The refused mutations that wait for the application. */
-export function createRejected(space: MaybeAccessor<Space>): Accessor<readonly Rejected[]> {
+export function createRejected(space: MaybeAccessor<WithRejected>): Accessor<readonly Rejected[]> {
   return follow(() => rejectedOf(read(space)));
 }
 
 /** The mutations that are queued, sent, or not yet confirmed. */
-export function createPending(space: MaybeAccessor<Space>): Accessor<readonly Mutation[]> {
+export function createPending(space: MaybeAccessor<WithPending>): Accessor<readonly Mutation[]> {
   return follow(() => pendingOf(read(space)));
 }
 
 /** The other sessions by public name, in a space opened with `presence: true`. */
-export function createPresence(space: MaybeAccessor<Space>): Accessor<ReadonlyMap<string, Peer>> {
+export function createPresence(space: MaybeAccessor<WithPresence>): Accessor<ReadonlyMap<string, Peer>> {
   return follow(() => presenceOf(read(space)));
 }
 

@@ -3,6 +3,7 @@
 import type { Entry, LiveQuery, Mutation, Peer, Query, QueryResult, Rejected, Space, SpaceOptions, Status } from "./api.js";
 import type { Client } from "./client.js";
 import type { Hydrated } from "./hydrate.js";
+import { LENS, type Lensed } from "./lens.js";
 import { canonical } from "./value.js";
 
 /**
@@ -36,6 +37,11 @@ export interface WithStatus {
   readonly status: Status;
   subscribe(fn: () => void): () => void;
 }
+
+/** What has a list of refused mutations: a space, with types or without; the same of what follows. */
+export type WithRejected = Pick<Space, "rejected" | "subscribe">;
+export type WithPending = Pick<Space, "pending" | "subscribe">;
+export type WithPresence = Pick<Space, "presence">;
 
 const LOADING: QueryResult = { rows: [], total: 0, status: "loading", lastSynced: null };
 const NOTHING: readonly never[] = [];
@@ -134,28 +140,42 @@ function watched<T>(
   };
 }
 
-/** A query. All that ask the same of a space share one; it is opened when it is first looked at. */
-export function queryOf(space: Space, query: Query, { snapshot }: WatchOptions = {}): Source<QueryResult> {
+/** A query. All that ask the same of a space share one; it is opened when it is first looked at. With types, what is shown is a `TypedResult`. */
+export function queryOf(of: Space | Lensed, query: Query, { snapshot }: WatchOptions = {}): Source<QueryResult> {
   const name = nameOf(query);
+  const { space, result: show } = through(of);
+  const seed = snapshot?.result(space.path, name);
   return watched(space, query, snapshot, {
-    of: ({ result }) => (snapshot === undefined ? result : snapshot.over(space, query, name, result)),
-    seed: snapshot?.result(space.path, name),
-    blank: LOADING,
+    of: ({ result }) => show(snapshot === undefined ? result : snapshot.over(space, query, name, result)),
+    seed: seed && show(seed),
+    blank: show(LOADING),
     lacking: ({ status }) => status === "loading",
   });
 }
 
-/** One entry. All of a collection share a query, whose rows nobody asks for. */
-export function entryOf(space: Space, collection: string, id: string, { snapshot }: WatchOptions = {}): Source<Entry | undefined> {
+/** One entry. All of a collection share a query, whose rows nobody asks for. With types, what is shown is a `TypedEntry` or a `Misfit`. */
+export function entryOf(of: Space | Lensed, collection: string, id: string, { snapshot }: WatchOptions = {}): Source<Entry | undefined> {
+  const { space, entry: show } = through(of);
+  const seed = snapshot?.entry(space.path, collection, id);
   return watched<Entry | undefined>(space, { in: collection }, snapshot, {
     of: () => {
       const own = space.get(collection, id);
-      return snapshot === undefined ? own : snapshot.overEntry(space, collection, id, own);
+      const shown = snapshot === undefined ? own : snapshot.overEntry(space, collection, id, own);
+      return shown && show(shown);
     },
-    seed: snapshot?.entry(space.path, collection, id),
+    seed: seed && show(seed),
     blank: undefined,
     lacking: (shown) => shown === undefined,
   });
+}
+
+/** The space, and how it shows what it has; the bindings' overloads say what type that has. */
+function through(of: Space | Lensed): { readonly space: Space; readonly result: (result: QueryResult) => QueryResult; readonly entry: (entry: Entry) => Entry } {
+  return (LENS in of ? of[LENS] : { space: of, result: same, entry: same }) as ReturnType<typeof through>;
+}
+
+function same<T>(shown: T): T {
+  return shown;
 }
 
 function told<T>(of: Pick<Space, "subscribe">, blank: T, get: () => T): Source<T> {
@@ -166,15 +186,15 @@ export function statusOf(of: WithStatus): Source<Status> {
   return told(of, STARTING, () => of.status);
 }
 
-export function rejectedOf(space: Space): Source<readonly Rejected[]> {
+export function rejectedOf(space: WithRejected): Source<readonly Rejected[]> {
   return told(space, NOTHING, () => space.rejected);
 }
 
-export function pendingOf(space: Space): Source<readonly Mutation[]> {
+export function pendingOf(space: WithPending): Source<readonly Mutation[]> {
   return told(space, NOTHING, () => space.pending);
 }
 
-export function presenceOf({ presence }: Space): Source<ReadonlyMap<string, Peer>> {
+export function presenceOf({ presence }: WithPresence): Source<ReadonlyMap<string, Peer>> {
   return told(presence, NOBODY, () => presence.peers);
 }
 

@@ -1,0 +1,57 @@
+/** A program that serves something, as a process: the server's binary or a tool of Node's. */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+
+/** The server's binary: that of SYNCLINE_BIN, or built into `directory`. */
+export function syncline(directory: string): string {
+  const given = process.env["SYNCLINE_BIN"];
+  if (given) return given;
+  const built = join(directory, "syncline");
+  execFileSync("go", ["build", "-o", built, "./cmd/syncline"], { cwd: join(import.meta.dirname, "../.."), stdio: "inherit" });
+  return built;
+}
+
+/** A port that was free just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export class Program {
+  readonly #process: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#process = child;
+  }
+
+  /** Starts it; resolves when it has printed `sign`. Rejects with what it printed if it ends before. */
+  static async start(command: string, args: readonly string[], cwd: string, sign: string): Promise<Program> {
+    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    await new Promise<void>((resolve, reject) => {
+      let said = "";
+      const read = (chunk: Buffer): void => {
+        said += chunk.toString();
+        if (said.includes(sign)) resolve();
+      };
+      child.stdout.on("data", read);
+      child.stderr.on("data", read);
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`${command} ended with ${code}:\n${said}`)));
+    });
+    return new Program(child);
+  }
+
+  async kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
+    await ended;
+  }
+}
