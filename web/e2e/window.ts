@@ -167,7 +167,7 @@ export class Window {
   }
 
   row(city: string): Locator {
-    return this.page.locator(".canvas .row:not([hidden])", { has: this.page.locator(".cell[data-field=name]", { hasText: new RegExp(`^${city}$`) }) });
+    return this.page.locator(".canvas .row", { has: this.page.locator(".cell[data-field=name]", { has: this.page.locator(".text", { hasText: new RegExp(`^${city}$`) }) }) });
   }
 
   async edit(cell: Locator, label: string, value: string): Promise<void> {

@@ -1,10 +1,7 @@
-/** The queries of the table. The last few are kept alive, so that going back to one costs nothing. */
+/** What the table asks the client for. */
 
 import type { LiveQuery, Query, Space, Where } from "@syncline/client";
 import { CITIES } from "./city.js";
-
-/** How many are kept alive of those that filter, and of those that do not: these are the dear ones. */
-const KEPT = 3;
 
 export interface Wanted {
   /** The beginning of the name. */
@@ -18,50 +15,13 @@ export interface Wanted {
 /** What is asked for at first. */
 export const EVERYTHING: Wanted = { prefix: "", country: "", sort: "name", direction: "asc" };
 
-export class Queries {
-  /** All cities by name; never closed. */
-  readonly everything: LiveQuery;
-  readonly #space: Space;
-  readonly #changed: (query: LiveQuery) => void;
-  readonly #whole = new Map<string, LiveQuery>();
-  readonly #filtered = new Map<string, LiveQuery>();
-
-  /** `changed` is called with each kept query that changes. */
-  constructor(space: Space, changed: (query: LiveQuery) => void) {
-    this.#space = space;
-    this.#changed = changed;
-    this.everything = this.#open(toQuery(EVERYTHING));
-  }
-
-  get(wanted: Wanted): LiveQuery {
-    const query = toQuery(wanted);
-    const key = JSON.stringify(query);
-    if (key === JSON.stringify(toQuery(EVERYTHING))) return this.everything;
-    const kept = wanted.prefix === "" && wanted.country === "" ? this.#whole : this.#filtered;
-    const live = kept.get(key) ?? this.#open(query);
-    kept.delete(key); // the last used is the last in the map
-    kept.set(key, live);
-    for (const [old, least] of kept) {
-      if (kept.size <= KEPT) break;
-      least.close();
-      kept.delete(old);
-    }
-    return live;
-  }
-
-  #open(query: Query): LiveQuery {
-    const live = this.#space.query(query);
-    live.subscribe(() => this.#changed(live));
-    return live;
-  }
-}
-
+/** All that is wanted, in order. Rows of it are had by `skip` and `limit`: that costs as much as the rows that are shown. */
 export function toQuery({ prefix, country, sort, direction }: Wanted): Query {
   const where: Where = {
     ...(country === "" ? {} : { country }),
     ...(prefix === "" ? {} : { $or: spellings(prefix).map((name) => ({ name: { $beginsWith: name } })) }),
   };
-  return { in: CITIES, where, sort: [{ [sort]: direction }] };
+  return { in: CITIES, where, sort: sort === "name" ? [{ name: direction }] : [{ [sort]: direction }, "name"] };
 }
 
 /** "san jo" may begin "San Jo…": as typed, with one capital, with all. */
@@ -69,4 +29,36 @@ export function spellings(typed: string): readonly string[] {
   const capital = typed.replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());
   const all = typed.replace(/(^|[\s'’-])(\p{Ll})/gu, (_, gap: string, letter: string) => gap + letter.toUpperCase());
   return [...new Set([typed, capital, all])];
+}
+
+/** How many are kept of those that filter, and of those that do not: these are the dear ones. */
+const KEPT = 3;
+
+/**
+ * Keeps the last few orders alive, so that going back to one costs nothing. The client shares an order among all queries that differ
+ * in `skip` and `limit` only; those kept here are open queries without a limit whose rows nobody reads, and rows that nobody reads
+ * are not put together.
+ */
+export class Orders {
+  readonly #space: Space;
+  readonly #whole = new Map<string, LiveQuery>();
+  readonly #filtered = new Map<string, LiveQuery>();
+
+  constructor(space: Space) {
+    this.#space = space;
+  }
+
+  keep(wanted: Wanted): void {
+    const kept = wanted.prefix === "" && wanted.country === "" ? this.#whole : this.#filtered;
+    const query = toQuery(wanted);
+    const key = JSON.stringify(query);
+    const live = kept.get(key) ?? this.#space.query(query);
+    kept.delete(key); // the last used is the last in the map
+    kept.set(key, live);
+    for (const [old, least] of kept) {
+      if (kept.size <= KEPT) break;
+      least.close();
+      kept.delete(old);
+    }
+  }
 }

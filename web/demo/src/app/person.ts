@@ -1,0 +1,47 @@
+/** Who is at this window, and how people are shown. */
+
+const ADJECTIVES = ["amber", "brave", "calm", "clever", "curious", "eager", "gentle", "happy", "keen", "lively", "lucky", "merry", "nimble", "proud", "quick", "quiet", "sunny", "swift", "warm", "witty"];
+const ANIMALS = ["badger", "beaver", "bison", "crane", "dolphin", "falcon", "ferret", "fox", "gecko", "heron", "ibex", "jackdaw", "koala", "lemur", "lynx", "marmot", "newt", "otter", "owl", "panda", "puffin", "raven", "seal", "stork", "swan", "tapir", "turtle", "viper", "wombat", "yak"];
+
+const KEY = "user";
+
+/**
+ * `?user=`, else the name of this window, else the one that was last used in this browser: what somebody has stored here under it
+ * must be found again. A new browser gets a new name.
+ */
+export function whoAmI(): string {
+  const name = new URLSearchParams(location.search).get("user")?.trim() || kept(sessionStorage) || kept(localStorage) || newName();
+  for (const storage of [sessionStorage, localStorage]) {
+    try {
+      storage.setItem(KEY, name);
+    } catch {
+      // It is full or switched off: then the name lasts as long as the page.
+    }
+  }
+  return name;
+}
+
+/** A name that nobody is likely to have. */
+export function newName(): string {
+  return `${pick(ADJECTIVES)}-${pick(ANIMALS)}`;
+}
+
+function kept(storage: Storage): string | null {
+  return storage.getItem(KEY);
+}
+
+function pick(list: readonly string[]): string {
+  return list[Math.floor(Math.random() * list.length)] ?? "";
+}
+
+/** "quiet-otter" as "Quiet Otter". */
+export function displayName(user: string): string {
+  return user.replace(/(^|[-_ ])(\p{L})/gu, (_, gap: string, letter: string) => (gap ? " " : "") + letter.toUpperCase());
+}
+
+/** A hue that stays with a name. */
+export function hueOf(user: string): number {
+  let hash = 0;
+  for (let i = 0; i < user.length; i++) hash = (Math.imul(hash, 31) + user.charCodeAt(i)) >>> 0;
+  return Math.round((hash * 137.508) % 360);
+}
