@@ -8,7 +8,7 @@ import { Shell } from "../app/shell.js";
 import { useTitles } from "../app/titles.js";
 import { CITIES, loadRegions, type Regions } from "./city.js";
 import { marksOf } from "./marks.js";
-import { EVERYTHING, type Wanted } from "./queries.js";
+import { EVERYTHING, Queries, type Wanted } from "./queries.js";
 import { useStock } from "./stock.js";
 import { Table } from "./table.js";
 import { Toolbar } from "./toolbar.js";
@@ -28,7 +28,9 @@ export function CitiesPage({ client, user }: Session): ReactNode {
   const [wanted, setWanted] = useState(EVERYTHING);
   // What is typed shows at once; the rows follow as soon as the machine can.
   const shown = useDeferredValue(wanted);
-  const { total, countries } = useStock(space);
+  const queries = useMemo(() => new Queries(space), [space]);
+  const { total, reading, countries } = useStock(queries.everything);
+  const live = useMemo(() => queries.get(shown), [queries, shown]);
   const [found, setFound] = useState(0);
   const peers = usePresence(space);
   const marks = useMemo(() => marksOf(peers), [peers]);
@@ -39,8 +41,8 @@ export function CitiesPage({ client, user }: Session): ReactNode {
   return (
     <Shell client={client} space={space} user={user} page="Cities" titleOf={titleOf} hint={HINT} keys={KEYS} panel={false} foot={<><span className="wide">Double-click or press Enter to edit a cell. </span>Data: GeoNames, CC BY 4.0</>}>
       <div className="cities">
-        <Toolbar space={space} wanted={wanted} want={want} countries={countries} total={total} found={found} busy={wanted !== shown} />
-        <Table space={space} wanted={shown} sortBy={(sort, direction) => want({ sort, direction })} marks={marks} regions={regions} counted={setFound} empty={empty} />
+        <Toolbar space={space} wanted={wanted} want={want} countries={countries} total={total} reading={reading} found={found} busy={wanted !== shown} />
+        <Table space={space} live={live} wanted={shown} sortBy={(sort, direction) => want({ sort, direction })} marks={marks} regions={regions} counted={setFound} empty={empty} />
       </div>
     </Shell>
   );

@@ -15,7 +15,7 @@ export interface Wanted {
 /** What is asked for at first. */
 export const EVERYTHING: Wanted = { prefix: "", country: "", sort: "name", direction: "asc" };
 
-/** All that is wanted, in order. Rows of it are had by `skip` and `limit`: that costs as much as the rows that are shown. */
+/** All that is wanted, in order. */
 export function toQuery({ prefix, country, sort, direction }: Wanted): Query {
   const where: Where = {
     ...(country === "" ? {} : { country }),
@@ -31,27 +31,31 @@ export function spellings(typed: string): readonly string[] {
   return [...new Set([typed, capital, all])];
 }
 
-/** How many are kept of those that filter, and of those that do not: these are the dear ones. */
+/** How many are kept alive of those that filter, and of those that do not: these are the dear ones. */
 const KEPT = 3;
 
 /**
- * Keeps the last few orders alive, so that going back to one costs nothing. The client shares an order among all queries that differ
- * in `skip` and `limit` only; those kept here are open queries without a limit whose rows nobody reads, and rows that nobody reads
- * are not put together.
+ * The queries of the table. None has a limit: the client keeps a query's rows in order by a few steps a change, but has to go through all
+ * entries for a new one, so that a query for each position of the scroll bar would cost what a new filter costs. What is on the screen is
+ * a slice of the rows. The last few are kept alive, so that going back to one costs nothing.
  */
-export class Orders {
+export class Queries {
+  /** All cities by name; never closed. */
+  readonly everything: LiveQuery;
   readonly #space: Space;
   readonly #whole = new Map<string, LiveQuery>();
   readonly #filtered = new Map<string, LiveQuery>();
 
   constructor(space: Space) {
     this.#space = space;
+    this.everything = space.query(toQuery(EVERYTHING));
   }
 
-  keep(wanted: Wanted): void {
-    const kept = wanted.prefix === "" && wanted.country === "" ? this.#whole : this.#filtered;
+  get(wanted: Wanted): LiveQuery {
     const query = toQuery(wanted);
     const key = JSON.stringify(query);
+    if (key === JSON.stringify(toQuery(EVERYTHING))) return this.everything;
+    const kept = wanted.prefix === "" && wanted.country === "" ? this.#whole : this.#filtered;
     const live = kept.get(key) ?? this.#space.query(query);
     kept.delete(key); // the last used is the last in the map
     kept.set(key, live);
@@ -60,5 +64,6 @@ export class Orders {
       least.close();
       kept.delete(old);
     }
+    return live;
   }
 }

@@ -1,12 +1,12 @@
-/** The table: a virtual grid over a live query, with one active cell. Only the rows on the screen are asked for, and are elements. */
+/** The table: a virtual grid over a live query, with one active cell. Only the rows on the screen are elements. */
 
-import type { Entry, Space } from "@syncline/client";
-import { useQuery } from "@syncline/client/react";
+import type { Entry, LiveQuery, Space } from "@syncline/client";
 import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { CITIES, FIELDS, parseCell, type Regions } from "./city.js";
 import { Head } from "./head.js";
+import { useLive } from "./live.js";
 import type { Mark } from "./marks.js";
-import { Orders, toQuery, type Wanted } from "./queries.js";
+import type { Wanted } from "./queries.js";
 import { Row, type RowHost } from "./row.js";
 import { reveal, useRange } from "./scroll.js";
 
@@ -15,6 +15,8 @@ const ROW = 38;
 
 export interface TableProps {
   readonly space: Space;
+  readonly live: LiveQuery;
+  /** What the query asks for. */
   readonly wanted: Wanted;
   readonly sortBy: (sort: string, direction: "asc" | "desc") => void;
   readonly marks: ReadonlyMap<string, Mark>;
@@ -30,12 +32,11 @@ interface Cell {
   readonly column: number;
 }
 
-export function Table({ space, wanted, sortBy, marks, regions, counted, empty }: TableProps): ReactNode {
+export function Table({ space, live, wanted, sortBy, marks, regions, counted, empty }: TableProps): ReactNode {
   const scroller = useRef<HTMLDivElement>(null);
-  const orders = useMemo(() => new Orders(space), [space]);
-  useMemo(() => orders.keep(wanted), [orders, wanted]);
   const { from, count } = useRange(scroller, ROW);
-  const { rows, total, status } = useQuery(space, { ...toQuery(wanted), skip: from, limit: count });
+  const { rows: all, total, status } = useLive(live, ({ result }) => result);
+  const rows = all.slice(from, from + count);
   const [cell, setCell] = useState<Cell>({ row: 0, column: 0 });
   const [focused, setFocused] = useState(false);
   const [editing, setEditing] = useState<string | null>(null);

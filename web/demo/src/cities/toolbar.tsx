@@ -13,13 +13,15 @@ export interface ToolbarProps {
   readonly want: (part: Partial<Wanted>) => void;
   readonly countries: Stock["countries"];
   readonly total: number;
+  /** Whether they are still being read from the disk. */
+  readonly reading: boolean;
   /** How many rows there are of what is shown. */
   readonly found: number;
   /** Whether what is shown is not yet what is wanted. */
   readonly busy: boolean;
 }
 
-export function Toolbar({ space, wanted: { prefix, country }, want, countries, total, found, busy }: ToolbarProps): ReactNode {
+export function Toolbar({ space, wanted: { prefix, country }, want, countries, total, reading, found, busy }: ToolbarProps): ReactNode {
   const [typed, setTyped] = useState(prefix);
   const filter = (text: string): void => {
     setTyped(text);
@@ -32,21 +34,21 @@ export function Toolbar({ space, wanted: { prefix, country }, want, countries, t
         <option value="">All countries</option>
         {countries.map(([code, name]) => <option key={code} value={code}>{name}</option>)}
       </select>
-      <Count space={space} total={total} found={found} filtered={prefix !== "" || country !== ""} busy={busy} />
+      <Count space={space} total={total} reading={reading} found={found} filtered={prefix !== "" || country !== ""} busy={busy} />
     </div>
   );
 }
 
 const number = new Intl.NumberFormat("en");
 
-interface CountProps extends Pick<ToolbarProps, "space" | "total" | "found" | "busy"> {
+interface CountProps extends Pick<ToolbarProps, "space" | "total" | "reading" | "found" | "busy"> {
   readonly filtered: boolean;
 }
 
-function Count({ space, total, found, filtered, busy }: CountProps): ReactNode {
+function Count({ space, total, reading, found, filtered, busy }: CountProps): ReactNode {
   const { state } = useStatus(space);
   const loading = total === 0 && (state === "connecting" || state === "syncing");
-  const took = useTook(total > 0);
+  const took = useTook(total > 0 && !reading);
   const received = useReceived(loading);
   if (loading) {
     return (
@@ -56,6 +58,7 @@ function Count({ space, total, found, filtered, busy }: CountProps): ReactNode {
       </>
     );
   }
+  if (reading) return <p className="count-line" role="status"><strong>{number.format(total)}</strong> cities, reading what is stored…</p>;
   if (filtered) return <p className="count-line" role="status" aria-busy={busy}><strong>{number.format(found)}</strong> of {number.format(total)} cities</p>;
   const bytes = receivedSoFar();
   const how = bytes > 1e6 ? `${megabytes(bytes)} loaded in ${took}` : `from this device in ${took}`;
