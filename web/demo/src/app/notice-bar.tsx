@@ -10,7 +10,9 @@ import { type Notice, noticesOf } from "./notices.js";
 const PATIENCE = 3000;
 
 export function NoticeBar({ client, space }: { readonly client: Client; readonly space: Space }): ReactNode {
-  const status = useStatus(space);
+  const told = useStatus(space);
+  // A page that opens without a network is told of no change of it: the client tries, and the browser knows better.
+  const status = told.state === "connecting" && !navigator.onLine ? { ...told, state: "offline" as const } : told;
   const waited = useLasting(status.state === "connecting");
   const known = useKnown(space);
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
