@@ -182,6 +182,23 @@ describe("the board", () => {
     expect(await server.record(`demo/board/-/cards/${id}`)).toMatchObject({ votes: before + 7, tags: ["black", "green"], owner: "merry-heron" });
   });
 
+  test("two tabs of one person share store, connection and switch", async () => {
+    const tab = await ada.context.newPage();
+    await tab.goto(ada.page.url());
+    const state = tab.locator(".pill");
+    await eventually(() => state.getAttribute("data-state"), "live");
+    await eventually(async () => (await tab.locator(".facts dd").allTextContents())[1], "by another tab");
+    await ada.offline();
+    await eventually(() => state.getAttribute("data-state"), "paused");
+    await ada.vote("Draw the logo", 1);
+    await eventually(() => tab.locator('.card[aria-label="Draw the logo"] .vote .count').textContent(), "9");
+    await eventually(() => tab.locator('.card[aria-label="Draw the logo"]').getAttribute("data-state"), "pending");
+    await tab.getByRole("switch", { name: "Network" }).click();
+    await ada.live();
+    await eventually(() => bob.votes("Draw the logo"), "9");
+    await tab.close();
+  });
+
   test("a deleted card is gone in both", async () => {
     await ada.card("Made while the server was dead").getByLabel("Delete card").click();
     await bob.card("Made while the server was dead").waitFor({ state: "detached" });
@@ -207,6 +224,18 @@ describe("the cities", () => {
     }
     expect(await ada.page.locator(".canvas .row").count()).toBeLessThan(60);
   }, 300_000);
+
+  test("can all be reached by keyboard", async () => {
+    const grid = ada.page.getByRole("grid", { name: "Cities" });
+    expect(await grid.getAttribute("aria-rowcount")).toBe("171076");
+    await grid.focus();
+    await ada.page.keyboard.press("End");
+    await eventually(() => ada.page.locator(".canvas .row").last().getAttribute("aria-rowindex"), "171076");
+    await eventually(() => ada.page.locator(".canvas .row").last().locator(".cell.active").count(), 1);
+    expect(await ada.page.locator(".canvas .row").count()).toBeLessThan(60);
+    await ada.page.keyboard.press("Home");
+    await eventually(() => ada.page.locator(".canvas .row").first().getAttribute("aria-rowindex"), "2");
+  });
 
   test("a row edited in one window changes and flashes in the other", async () => {
     for (const window of [ada, bob]) {

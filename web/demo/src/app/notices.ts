@@ -29,8 +29,10 @@ function connection({ state, error, pending, storage }: Status, waited: boolean)
       if (!waited) return undefined;
       return { id: state, tone: "wait", title: "The server does not answer.", text: `Go on working: ${lower(kept)}, and is sent when it does. If the server is yours, look whether it runs.` };
     case "unauthorized":
-      return { id: state, tone: "bad", title: "You are signed out.", text: `The server does not take this window's sign-in any more. ${unsent(pending)} Reload the page to sign in again.`, action: "reload" };
+      return signedOut(pending);
     case "stopped":
+      // Without a way to another token the client stops.
+      if (error?.code === "unauthorized") return signedOut(pending);
       if (error?.code === "signed_out") return { id: state, tone: "bad", title: "You have signed out.", text: "This window follows nothing any more. Reload the page to begin again.", action: "reload" };
       return { id: state, tone: "bad", title: "The connection has ended.", text: `${sentence(error?.message ?? "The server gave no reason")} ${unsent(pending)} Connect again; if that does not last, reload the page.`, action: "online" };
     default:
@@ -54,6 +56,10 @@ function* storage({ storage: { kind, message, lost = 0 }, pending }: Status): It
       if (message !== undefined && lost === 0) yield { id: `healed-${message}`, tone: "calm", title: "What was stored had to be put right.", text: `${sentence(message)} There is nothing to do.` };
   }
   if (lost > 0) yield { id: `lost-${lost}`, tone: "bad", title: lost === 1 ? "A change was lost." : `${lost} changes were lost.`, text: `The browser has removed what this site had stored, and ${lost === 1 ? "one change was" : "some were"} not sent yet. Look through what you did last, and do it again.` };
+}
+
+function signedOut(pending: number): Notice {
+  return { id: "unauthorized", tone: "bad", title: "You are signed out.", text: `The server does not take this window's sign-in any more. ${unsent(pending)} Reload the page to sign in again.`, action: "reload" };
 }
 
 function unsent(pending: number): string {
