@@ -56,6 +56,13 @@ export function Table({ space, live, wanted, sortBy, marks, regions, counted, em
     space.presence.set({ page: "cities", ...(focused && id !== undefined && field !== undefined ? { id, field: field.name } : { id: null, field: null }) });
   }, [space, focused, id, field]);
 
+  /** Whether the active cell is to be brought in sight sideways, too: where it is narrow. */
+  const aside = useRef(false);
+  useLayoutEffect(() => {
+    if (!aside.current) return;
+    aside.current = false;
+    document.getElementById("active-cell")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
   const go = (row: number, column: number): void => {
     const to = { row: Math.max(0, Math.min(row, total - 1)), column: Math.max(0, Math.min(column, FIELDS.length - 1)) };
     setCell(to);
@@ -68,8 +75,10 @@ export function Table({ space, live, wanted, sortBy, marks, regions, counted, em
     switch (event.key) {
       case "ArrowDown": go(row + 1, column); break;
       case "ArrowUp": go(row - 1, column); break;
-      case "ArrowRight": go(row, column + 1); break;
-      case "ArrowLeft": go(row, column - 1); break;
+      case "ArrowRight": case "ArrowLeft":
+        aside.current = true;
+        go(row, column + (event.key === "ArrowRight" ? 1 : -1));
+        break;
       case "PageDown": go(row + page, column); break;
       case "PageUp": go(row - page, column); break;
       case "Home": go(0, column); break;
