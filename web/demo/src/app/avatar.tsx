@@ -1,7 +1,7 @@
 /** A person as a disc with initials. */
 
 import type { CSSProperties, ReactNode } from "react";
-import { displayName, hueOf } from "./person.js";
+import { displayName, hueOf, initialsOf } from "./person.js";
 
 interface AvatarProps {
   readonly user: string;
@@ -12,11 +12,10 @@ interface AvatarProps {
 
 export function Avatar({ user, me = false, named = false }: AvatarProps): ReactNode {
   const name = displayName(user);
-  const initials = name.split(" ").map((word) => word[0] ?? "").join("").slice(0, 2);
   const label = me ? `${name} (you)` : name;
   return (
     <span className={me ? "avatar me" : "avatar"} style={hue(user)} title={label} {...(named ? { "aria-hidden": true } : { role: "img", "aria-label": label })}>
-      {initials}
+      {initialsOf(user)}
     </span>
   );
 }

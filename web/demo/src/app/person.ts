@@ -39,6 +39,11 @@ export function displayName(user: string): string {
   return user.replace(/(^|[-_ ])(\p{L})/gu, (_, gap: string, letter: string) => (gap ? " " : "") + letter.toUpperCase());
 }
 
+/** "quiet-otter" as "QO". */
+export function initialsOf(user: string): string {
+  return displayName(user).split(" ").map((word) => word[0] ?? "").join("").slice(0, 2);
+}
+
 /** A hue that stays with a name. */
 export function hueOf(user: string): number {
   let hash = 0;

@@ -2,7 +2,7 @@
 
 import type { Entry } from "@syncline/client";
 import { type CSSProperties, memo, type MouseEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
-import { displayName, hueOf } from "../app/person.js";
+import { displayName, hueOf, initialsOf } from "../app/person.js";
 import { CellEditor } from "./cell-editor.js";
 import { cellText, type Field, FIELDS, type Regions } from "./city.js";
 import type { Mark } from "./marks.js";
@@ -86,6 +86,7 @@ function Cell({ entry, field, column, active, editing, holder, regions, pick, ho
       aria-readonly={!field.editable}
       data-field={field.name}
       data-holder={holder === undefined ? undefined : displayName(holder)}
+      data-initials={holder === undefined ? undefined : initialsOf(holder)}
       style={holder === undefined ? undefined : ({ "--holder": String(hueOf(holder)) } as CSSProperties)}
       onClick={click}
       onDoubleClick={() => !editing && pick(field.editable)}
