@@ -28,7 +28,8 @@ afterAll(async () => {
 });
 
 test("the first visit stores the pages, and nothing of the sync engine's", async () => {
-  await ada.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  // It takes over the page that brought it, without a reload.
+  await ada.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   const stored = (): Promise<string[]> =>
     ada.page.evaluate(async () => {
       const names = await caches.keys();
@@ -105,6 +106,20 @@ test("with a network the server's page is the one that shows, whatever is stored
   await ada.page.getByText("An old page").waitFor();
   await ada.context.setOffline(false);
   await ada.page.reload();
+  await ada.live();
+});
+
+test("a new worker removes what older ones have stored, and nothing of others", async () => {
+  const names = (): Promise<string[]> => ada.page.evaluate(async () => (await caches.keys()).sort());
+  const [own] = await names();
+  await ada.page.evaluate(async () => {
+    for (const name of ["syncline-demo/old", "another-application"]) await caches.open(name);
+    const registration = await navigator.serviceWorker.getRegistration();
+    await registration?.unregister();
+  });
+  await ada.page.reload();
+  await eventually(names, ["another-application", own ?? ""]);
+  await ada.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await ada.live();
 });
 

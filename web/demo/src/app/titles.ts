@@ -4,8 +4,10 @@ import type { Entry, Space } from "@syncline/client";
 import { useEffect, useMemo } from "react";
 import type { TitleOf } from "./describe.js";
 
+const NONE: readonly Entry[] = [];
+
 /** `field` holds the title; `other` is what to call an entry whose title nobody knows. The titles of `rows` are remembered. */
-export function useTitles(space: Space, field: string, other: string, rows: readonly Entry[] = []): TitleOf {
+export function useTitles(space: Space, field: string, other: string, rows: readonly Entry[] = NONE): TitleOf {
   const titles = useMemo(() => new Map<string, string>(), [space]);
   const titleOf = useMemo<TitleOf>(
     () => (collection, id) => {

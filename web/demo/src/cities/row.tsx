@@ -1,7 +1,7 @@
 /** One row of the table. */
 
 import type { Entry } from "@syncline/client";
-import { type CSSProperties, memo, type MouseEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
+import { type CSSProperties, memo, type MouseEvent, type ReactNode, type RefObject, useLayoutEffect, useRef } from "react";
 import { displayName, hueOf, initialsOf } from "../app/person.js";
 import { CellEditor } from "./cell-editor.js";
 import { cellText, type Field, FIELDS, type Regions } from "./city.js";
@@ -89,6 +89,7 @@ function Cell({ entry, field, column, active, editing, holder, regions, pick, ho
       data-initials={holder === undefined ? undefined : initialsOf(holder)}
       style={holder === undefined ? undefined : ({ "--holder": String(hueOf(holder)) } as CSSProperties)}
       onClick={click}
+      onAnimationEnd={({ currentTarget }) => delete currentTarget.dataset["flash"]}
       onDoubleClick={() => !editing && pick(field.editable)}
     >
       {editing ? <CellEditor entry={entry} field={field} host={host} /> : <span className="text">{text}</span>}
@@ -98,18 +99,11 @@ function Cell({ entry, field, column, active, editing, holder, regions, pick, ho
 }
 
 /** Lets a cell light up and fade when somebody else has changed it: then its text is another one that nobody here has made pending. */
-function useFlash({ current }: { readonly current: HTMLElement | null }, text: string, confirmed: boolean): void {
+function useFlash(cell: RefObject<HTMLElement | null>, text: string, confirmed: boolean): void {
   const before = useRef(text);
   useLayoutEffect(() => {
     if (before.current === text) return;
     before.current = text;
-    if (confirmed && current !== null) current.dataset["flash"] = "";
-  }, [current, text, confirmed]);
-  useEffect(() => {
-    const end = (): void => {
-      if (current !== null) delete current.dataset["flash"];
-    };
-    current?.addEventListener("animationend", end);
-    return () => current?.removeEventListener("animationend", end);
-  }, [current]);
+    if (confirmed && cell.current !== null) cell.current.dataset["flash"] = "";
+  }, [cell, text, confirmed]);
 }
