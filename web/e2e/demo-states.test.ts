@@ -90,9 +90,18 @@ test("no room on the disk: it says what to remove, and goes on when there is roo
 
 test("no storage at all: it says what is at risk", async () => {
   const context = await browser.newContext();
-  await context.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
+  await context.addInitScript(() => {
+    Object.defineProperty(globalThis, "indexedDB", { value: undefined });
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(globalThis, name, {
+        get: () => {
+          throw new DOMException("planted", "SecurityError");
+        },
+      });
+    }
+  });
   const page = await context.newPage();
-  await page.goto(`${server.url}/?user=nobody`);
+  await page.goto(server.url);
   await page.locator('.pill[data-state="live"]').waitFor();
   expect(await notice(page, "memory")).toContain("This browser stores nothing for this page.");
   await context.close();

@@ -10,24 +10,25 @@ const KEY = "user";
  * must be found again. A new browser gets a new name.
  */
 export function whoAmI(): string {
-  const name = new URLSearchParams(location.search).get("user")?.trim() || kept(sessionStorage) || kept(localStorage) || newName();
-  for (const storage of [sessionStorage, localStorage]) {
-    try {
-      storage.setItem(KEY, name);
-    } catch {
-      // It is full or switched off: then the name lasts as long as the page.
-    }
-  }
+  const storages = [() => sessionStorage, () => localStorage];
+  const kept = storages.map((storage) => tried(() => storage().getItem(KEY))).find((name) => name);
+  const name = new URLSearchParams(location.search).get("user")?.trim() || kept || newName();
+  for (const storage of storages) tried(() => storage().setItem(KEY, name));
   return name;
+}
+
+/** Where site data is blocked or full, storage throws: then a name lasts as long as the page. */
+function tried<T>(get: () => T): T | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
 }
 
 /** A name that nobody is likely to have. */
 export function newName(): string {
   return `${pick(ADJECTIVES)}-${pick(ANIMALS)}`;
-}
-
-function kept(storage: Storage): string | null {
-  return storage.getItem(KEY);
 }
 
 function pick(list: readonly string[]): string {

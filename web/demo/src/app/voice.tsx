@@ -28,7 +28,8 @@ export function note(strong: string, text: string): void {
 /** Takes note of what fails outside of rendering: handlers and promises. */
 export function noteFailures(): void {
   const failed = (reason: unknown): void => note("That did not work:", reason instanceof Error ? reason.message : String(reason));
-  addEventListener("error", ({ error, message }) => failed(error ?? message));
+  // What comes without an error is the browser's own remark, or another origin's script.
+  addEventListener("error", ({ error }) => error != null && failed(error));
   addEventListener("unhandledrejection", ({ reason }) => failed(reason));
 }
 
