@@ -40,6 +40,18 @@ async function swipe(from: Locator, to: (x: number, y: number) => readonly [numb
   await finger("touchEnd", toX, toY);
 }
 
+/** The board has come to rest after a swipe: until then a touch only stops it. */
+async function rest(): Promise<void> {
+  await ada.page.evaluate(async () => {
+    const board = document.querySelector(".board");
+    const frame = (): Promise<number> => new Promise(requestAnimationFrame);
+    for (let still = 0, left = board?.scrollLeft; still < 10; still = left === board?.scrollLeft ? still + 1 : 0) {
+      left = board?.scrollLeft;
+      await frame();
+    }
+  });
+}
+
 test("a card is dragged by its grip", async () => {
   const [first, second] = ["Welcome! Drag me to another column", "Switch the network off, vote, switch it on again"];
   await eventually(async () => (await ada.column("todo")).slice(0, 2), [first, second]);
@@ -67,12 +79,15 @@ test("elsewhere a finger scrolls, and takes no card along", async () => {
   const before = await ada.column("doing");
   const list = ada.page.locator('.lane[data-column="doing"] .card').first();
   await list.scrollIntoViewIfNeeded();
+  await rest();
   await swipe(list.locator(".card-title"), (x, y) => [x - 150, y]);
   expect(await ada.page.locator(".dragged, .placeholder").count()).toBe(0);
   expect(await ada.column("doing")).toEqual(before);
 });
 
 test("a touch edits a title, and a second touch a cell; keys bring cells in sight that are aside", async () => {
+  await ada.card("Choose a name").scrollIntoViewIfNeeded();
+  await rest();
   await ada.card("Choose a name").locator(".card-title").tap();
   await ada.card("Choose a name").getByLabel("Title").fill("Choose a good name");
   await ada.page.keyboard.press("Enter");
