@@ -14,8 +14,8 @@ var pages embed.FS
 //go:embed demo/seed/board.ndjson
 var board []byte
 
-// Demo gives the demo's pages: index.html, cities.html and the scripts, styles and
-// names that these load by absolute paths, such as /board.js.
+// Demo gives the demo's pages: index.html, cities.html, the scripts, styles and names
+// that these load by absolute paths, such as /board.js, and the service worker /sw.js.
 func Demo() fs.FS {
 	dist, err := fs.Sub(pages, "demo/dist")
 	if err != nil {

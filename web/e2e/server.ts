@@ -75,6 +75,15 @@ export class DemoServer {
     await once(child, "exit");
   }
 
+  /** Lets the process do nothing: it still takes connections, and answers none. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
   /** A record by REST, as the server has it. */
   async record(path: string): Promise<{ readonly [name: string]: unknown }> {
     const answer = await fetch(`${this.#url}/v1/spaces/${path}`);

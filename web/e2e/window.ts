@@ -36,20 +36,30 @@ export async function eventually<T>(get: () => Promise<T>, value: T): Promise<vo
   await expect.poll(get, { timeout: 20_000, interval: 40 }).toEqual(value);
 }
 
+/** How a window looks. */
+export interface Look {
+  readonly colorScheme?: "light" | "dark";
+  readonly viewport?: { readonly width: number; readonly height: number };
+  /** Whether it is on a phone: touched, not clicked. */
+  readonly phone?: boolean;
+  readonly reducedMotion?: "reduce";
+}
+
 export class Window {
   readonly page: Page;
-  readonly #context: BrowserContext;
+  readonly context: BrowserContext;
   readonly #errors: string[] = [];
 
   private constructor(context: BrowserContext, page: Page) {
-    this.#context = context;
+    this.context = context;
     this.page = page;
     page.on("pageerror", (error) => this.#errors.push(String(error.stack ?? error)));
   }
 
   /** Opens a page as `user`, in a profile of its own; it has `patience` milliseconds to load its data. */
-  static async open(browser: Browser, url: string, user: string, patience = 30_000): Promise<Window> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, colorScheme: "light" });
+  static async open(browser: Browser, url: string, user: string, patience = 30_000, look: Look = {}): Promise<Window> {
+    const { phone = false, colorScheme = "light", viewport = phone ? { width: 390, height: 844 } : { width: 1280, height: 800 }, reducedMotion = null } = look;
+    const context = await browser.newContext({ viewport, deviceScaleFactor: 1, colorScheme, isMobile: phone, hasTouch: phone, reducedMotion });
     const window = new Window(context, await context.newPage());
     await window.page.goto(`${url}?user=${user}`);
     await window.live(patience);
@@ -57,7 +67,7 @@ export class Window {
   }
 
   async close(): Promise<void> {
-    await this.#context.close();
+    await this.context.close();
     expect(this.#errors).toEqual([]);
   }
 
@@ -167,7 +177,7 @@ export class Window {
   }
 
   row(city: string): Locator {
-    return this.page.locator(".canvas .row:not([hidden])", { has: this.page.locator(".cell[data-field=name]", { hasText: new RegExp(`^${city}$`) }) });
+    return this.page.locator(".canvas .row", { has: this.page.locator(".cell[data-field=name]", { has: this.page.locator(".text", { hasText: new RegExp(`^${city}$`) }) }) });
   }
 
   async edit(cell: Locator, label: string, value: string): Promise<void> {

@@ -20,7 +20,10 @@ export interface DevtoolsOptions {
   readonly parent?: ParentNode;
   /** Whether it begins open; by default it is a button. */
   readonly open?: boolean;
-  /** By default `bottom-right`. An `inline` panel is as wide as `parent`; its height is the CSS property `--syncline-devtools-height`. */
+  /**
+   * By default `bottom-right`, at a distance from the bottom that is the CSS property `--syncline-devtools-inset`. An `inline` panel is
+   * as wide as `parent`; its height is the CSS property `--syncline-devtools-height`.
+   */
   readonly position?: Position;
 }
 

@@ -113,6 +113,33 @@ function overflow(): string[] {
     .map((node) => `${node.tagName} ${node.className} ${node.textContent?.slice(0, 40) ?? ""}`);
 }
 
+/** The cells of the time line: how wide they are inside, how wide their longest word is, and how many lines they have. */
+function cells(): { text: string; width: number; word: number; lines: number; cut: boolean }[] {
+  const pen = document.createElement("canvas").getContext("2d");
+  if (pen === null) throw new Error("no canvas");
+  return elements()
+    .filter((node): node is HTMLTableCellElement => node instanceof HTMLTableCellElement)
+    .map((cell) => {
+      const { font, paddingLeft, paddingRight, lineHeight, paddingTop, paddingBottom, textOverflow, whiteSpace } = getComputedStyle(cell);
+      pen.font = font;
+      const text = cell.textContent ?? "";
+      return {
+        text,
+        width: cell.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight),
+        word: Math.max(...text.split(/\s+/).map((word) => pen.measureText(word).width)),
+        // The tallest cell of a row makes the others as high: what counts is the text's own height.
+        lines: (textHeight(cell) || 1) / (parseFloat(lineHeight) || parseFloat(paddingTop) + parseFloat(paddingBottom) + 16),
+        cut: textOverflow === "ellipsis" && whiteSpace === "nowrap",
+      };
+    });
+}
+
+function textHeight(node: Node): number {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  return range.getBoundingClientRect().height;
+}
+
 /** The parts of a computed colour, 0 to 255, the last one of 0 to 1. */
 function parts(colour: string): [number, number, number, number] {
   const [r = 0, g = 0, b = 0, a = 1] = (colour.match(/[\d.]+/g) ?? []).map(Number);
@@ -149,7 +176,7 @@ function push(message: { readonly [name: string]: unknown }, link: FakeLink): vo
 }
 
 const lab = {
-  server, counts, connect, open, fill, mountDevtools, defineDevtools, settle, live, visible, nodes, tags, overflow, contrasts, push,
+  server, counts, connect, open, fill, mountDevtools, defineDevtools, settle, live, visible, nodes, tags, overflow, cells, contrasts, push,
   client: undefined as unknown as Client,
   space: undefined as unknown as Space,
   unmount: (): void => undefined,

@@ -491,6 +491,39 @@ describe("by keyboard and for everybody", () => {
   });
 });
 
+describe("the time line in 360 pixels", () => {
+  it("keeps words whole, rows low, and every column wide enough to say something", async () => {
+    await visit("real", 360);
+    await show();
+    await tab("Time line").click();
+    await page.evaluate(async () => {
+      const { space, server, settle } = window.lab;
+      space.mutate((tx) => {
+        tx.put("cards", "a", {});
+        tx.put("cards", "b", {});
+      });
+      await settle();
+      server.space().write({ op: "delete", in: "cards", id: "a" }, { op: "put", in: "cards", id: "b", value: { n: 1 } });
+      server.space().seq = 171_074;
+      server.space().write({ op: "put", in: "cards", id: "c", value: {} });
+      space.put("cards", "b", {}, { if: 77 });
+      await settle();
+    });
+    await poll(() => panel().textContent()).toContain("rejected: stale");
+    const cells = await page.evaluate(() => window.lab.cells());
+    const texts = cells.map(({ text }) => text);
+    for (const text of ["Event", "queued", "171,075", "1, 1 removed", "all anew", "rejected: stale"]) expect(texts).toContain(text);
+    for (const { text, width, word, lines, cut } of cells) {
+      // Of the time only the fractions of a second are cut off.
+      const needed = /^\d\d:/.test(text) ? (word * 8) / text.length : cut ? Math.min(word, 60) : word;
+      expect(width, text).toBeGreaterThanOrEqual(Math.floor(needed));
+      expect(lines, text).toBeLessThan(2.5);
+    }
+    const rows = await panel().getByRole("row").evaluateAll((all) => all.map((row) => row.getBoundingClientRect().height));
+    expect(Math.max(...rows)).toBeLessThanOrEqual(40);
+  });
+});
+
 describe("the element", () => {
   it("shows the client that it is given, before or after it is defined", async () => {
     await visit();

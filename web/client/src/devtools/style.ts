@@ -1,7 +1,9 @@
 /**
  * The looks. Every text has a contrast of 4.5:1 or more to what is behind it,
  * in both schemes: a test measures that. The line height of `.rows` is the
- * height of a row of the grid.
+ * height of a row of the grid. Where it is narrow, the columns of the time line
+ * have widths of their own: eight digits for the time, whose fractions are cut
+ * off, and the longest usual word for the others. Nothing is broken within a word.
  */
 export const CSS = `
 :host{all:initial;display:contents}
@@ -10,9 +12,9 @@ export const CSS = `
 .dock{--back:#fff;--soft:#f4f5f7;--line:#d5d9de;--text:#1f2429;--dim:#57606a;--good:#1a6b37;--wait:#7d4e00;--bad:#b3261e;--link:#0b57a4;
 color-scheme:light;direction:ltr;color:var(--text);font:13px/1.45 system-ui,sans-serif}
 @media (prefers-color-scheme:dark){.dock{--back:#171a1e;--soft:#20242a;--line:#3a4149;--text:#e4e7ea;--dim:#a3acb5;--good:#7fce96;--wait:#e6b25c;--bad:#ff9d92;--link:#86baff;color-scheme:dark}}
-.bottom-right,.bottom-left{position:fixed;bottom:12px;right:12px;z-index:2147483000;width:680px;max-width:calc(100vw - 24px);pointer-events:none;text-align:right}
+.bottom-right,.bottom-left{position:fixed;bottom:var(--syncline-devtools-inset,12px);right:12px;z-index:2147483000;width:680px;max-width:calc(100vw - 24px);pointer-events:none;text-align:right}
 .bottom-left{left:12px;right:auto;text-align:left}
-.panel{display:flex;flex-direction:column;height:var(--syncline-devtools-height,480px);max-height:calc(100vh - 24px);overflow:hidden;container-type:inline-size;text-align:left;
+.panel{display:flex;flex-direction:column;height:var(--syncline-devtools-height,480px);max-height:calc(100vh - 12px - var(--syncline-devtools-inset,12px));overflow:hidden;container-type:inline-size;text-align:left;
 background:var(--back);border:1px solid var(--line);border-radius:8px;box-shadow:0 4px 20px #0003}
 .panel,.launch{pointer-events:auto}
 header,.line{display:flex;align-items:center;gap:4px 10px}
@@ -65,9 +67,15 @@ pre{max-height:40%;overflow:auto;padding:6px 8px;border:1px solid var(--line);bo
 @container (max-width:480px){
 strong{display:none}
 [role=tab]{padding:2px 5px;font-size:12px}
-th,td{padding-right:6px;font-size:11px;white-space:normal;overflow-wrap:anywhere}
-td:nth-child(2){white-space:normal;width:1%}
-td:first-child{max-width:8ch;padding:1px 0;border-right:6px solid transparent;overflow:hidden}
+table{table-layout:fixed}
+th,td{padding-right:6px;font:11px/1.45 ui-monospace,monospace;overflow:hidden;text-overflow:ellipsis}
+td:nth-child(2),td:nth-child(4){white-space:normal}
+td:last-child{white-space:nowrap}
+th:first-child{width:calc(8ch + 6px)}
+th:nth-child(3),th:nth-child(4){width:calc(7ch + 7px)}
+th:nth-child(2){width:calc(9ch + 7px)}
+th:last-child,td:last-child{padding-right:0}
+td:first-child{padding:1px 0;border-right:6px solid transparent;text-overflow:clip}
 .rows{line-height:40px}
 .rows .row{height:40px;line-height:20px}
 .row{grid-template-columns:1fr 52px 68px}

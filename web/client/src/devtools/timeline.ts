@@ -16,7 +16,9 @@ export function timeline(desk: Desk): Tab {
 
 function row({ at, kind, seq, changed, removed, more, space }: Note): HTMLElement {
   const entries = kind === "commit" && more !== "" ? "all anew" : number(changed) + (removed > 0 ? `, ${number(removed)} removed` : "");
-  const event = h("td", { "data-is": kind }, kind + (kind === "rejected" ? `: ${more}` : ""));
-  const [first, ...rest] = [clock(at), seq === undefined ? "" : number(seq), entries, space].map((text) => h("td", {}, text));
+  const what = kind + (kind === "rejected" ? `: ${more}` : "");
+  // Where it is narrow, texts are cut off: the title has all of it.
+  const event = h("td", { "data-is": kind, title: what }, what);
+  const [first, ...rest] = [clock(at), seq === undefined ? "" : number(seq), entries, space].map((text) => h("td", { title: text }, text));
   return h("tr", {}, first ?? "", event, ...rest);
 }

@@ -21,8 +21,17 @@ export interface Card {
   readonly owner: string | null;
 }
 
+const cards = new WeakMap<Entry, Card>();
+
+/** The card of an entry: the same object for the same entry. */
+export function cardOf(entry: Entry): Card {
+  let card = cards.get(entry);
+  if (card === undefined) cards.set(entry, (card = readCard(entry)));
+  return card;
+}
+
 /** Reads an entry; whatever other programs wrote into it, a card comes out. */
-export function readCard({ id, value }: Entry): Card {
+function readCard({ id, value }: Entry): Card {
   const { title, column, order, votes, tags, color, owner } = value;
   return {
     id,

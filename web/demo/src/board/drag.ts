@@ -1,6 +1,8 @@
-/** Dragging cards by mouse, pen and touch. */
+/** Dragging cards by mouse, pen and touch: what follows the pointer is a copy, and the card itself marks where it would be dropped. */
 
-import { moveBefore } from "../dom.js";
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { COLUMNS } from "./card.js";
+import type { Place } from "./lanes.js";
 
 /** Pixels before a press becomes a drag. */
 const SLACK = 5;
@@ -8,12 +10,34 @@ const SLACK = 5;
 const EDGE = 48;
 const SPEED = 12;
 
-export interface DragHost {
-  readonly lists: readonly HTMLElement[];
-  began(id: string): void;
-  /** After a drop or the end without one. */
-  ended(): void;
-  dropped(id: string, list: HTMLElement, index: number): void;
+/** What is being dragged and where to, and the end of that without a drop. */
+export interface Dragged {
+  readonly place: Place | null;
+  readonly cancel: () => void;
+}
+
+/** Lets the cards of a board be dragged; `drop` is called with the place of a card that was let go. */
+export function useDragging(board: RefObject<HTMLElement | null>, drop: (place: Place) => void): Dragged {
+  const [place, setPlace] = useState<Place | null>(null);
+  const dragging = useRef<Dragging | null>(null);
+  const dropped = useRef(drop);
+  useLayoutEffect(() => {
+    dropped.current = drop;
+  });
+  useEffect(() => {
+    if (board.current === null) return undefined;
+    const all = new Dragging(board.current, { placed: setPlace, dropped: (at) => dropped.current(at) });
+    dragging.current = all;
+    return () => all.end();
+  }, [board]);
+  const [cancel] = useState(() => () => dragging.current?.cancel());
+  return { place, cancel };
+}
+
+interface DragHost {
+  /** The card would be dropped there; null: nothing is dragged any more. */
+  placed(place: Place | null): void;
+  dropped(place: Place): void;
 }
 
 interface Drag {
@@ -24,52 +48,52 @@ interface Drag {
   readonly startY: number;
   x: number;
   y: number;
-  /** The card under the pointer, once it moves; the real one marks the place. */
+  /** What follows the pointer, once it moves. */
   ghost: HTMLElement | null;
+  place: Place | null;
 }
 
-export class Dragging {
+class Dragging {
   readonly #board: HTMLElement;
   readonly #host: DragHost;
+  readonly #listening = new AbortController();
   #drag: Drag | null = null;
 
   constructor(board: HTMLElement, host: DragHost) {
     this.#board = board;
     this.#host = host;
-    board.addEventListener("pointerdown", (event) => this.#press(event));
-    board.addEventListener("pointermove", (event) => this.#move(event));
-    board.addEventListener("pointerup", (event) => this.#release(event));
-    board.addEventListener("pointercancel", () => this.cancel());
-    addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.cancel();
-    });
+    const { signal } = this.#listening;
+    board.addEventListener("pointerdown", (event) => this.#press(event), { signal });
+    board.addEventListener("pointermove", (event) => this.#move(event), { signal });
+    board.addEventListener("pointerup", (event) => this.#release(event), { signal });
+    board.addEventListener("pointercancel", () => this.cancel(), { signal });
+    addEventListener("keydown", (event) => event.key === "Escape" && this.cancel(), { signal });
   }
 
-  /** The card that is being dragged. */
-  get held(): string | null {
-    return this.#drag?.ghost ? this.#drag.id : null;
+  /** Lets no more cards be dragged. */
+  end(): void {
+    this.#listening.abort();
+    this.cancel();
   }
 
   cancel(): void {
-    this.#end();
+    const drag = this.#drag;
+    this.#drag = null;
+    if (drag === null || drag.ghost === null) return;
+    drag.ghost.remove();
+    if (this.#board.hasPointerCapture(drag.pointer)) this.#board.releasePointerCapture(drag.pointer);
+    this.#host.placed(null);
   }
 
   #press(event: PointerEvent): void {
     const target = event.target instanceof Element ? event.target : null;
     const card = target?.closest<HTMLElement>(".card");
-    if (event.button !== 0 || this.held !== null || !card || target === null) return;
+    if (event.button !== 0 || this.#drag?.ghost || !card || target === null) return;
     const grip = target.closest(".grip") !== null;
+    // By touch a card is taken by its grip, or the board could not be scrolled.
     if (!grip && (event.pointerType === "touch" || target.closest("button, input, textarea") !== null)) return;
-    this.#drag = {
-      pointer: event.pointerId,
-      card,
-      id: card.dataset["id"] ?? "",
-      startX: event.clientX,
-      startY: event.clientY,
-      x: event.clientX,
-      y: event.clientY,
-      ghost: null,
-    };
+    const { clientX: x, clientY: y } = event;
+    this.#drag = { pointer: event.pointerId, card, id: card.dataset["id"] ?? "", startX: x, startY: y, x, y, ghost: null, place: null };
   }
 
   #move(event: PointerEvent): void {
@@ -90,27 +114,28 @@ export class Dragging {
     ghost.classList.add("dragged");
     ghost.removeAttribute("tabindex");
     ghost.setAttribute("aria-hidden", "true");
+    ghost.setAttribute("role", "presentation");
     Object.assign(ghost.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
     document.body.append(ghost);
     drag.ghost = ghost;
-    drag.card.classList.add("placeholder");
-    this.#board.classList.add("dragging");
     this.#board.setPointerCapture(drag.pointer);
-    this.#host.began(drag.id);
     requestAnimationFrame(() => this.#scroll());
   }
 
+  /** Takes the copy to the pointer, and finds out where the card would be dropped. */
   #follow(drag: Drag): void {
     drag.ghost?.style.setProperty("transform", `translate(${drag.x - drag.startX}px, ${drag.y - drag.startY}px) rotate(1.5deg)`);
     const list = this.#nearest(drag.x);
-    if (list === undefined) return;
-    const next = [...list.children].find((other) => {
-      if (other === drag.card) return false;
-      const { top, height } = other.getBoundingClientRect();
-      return drag.y < top + height / 2;
-    });
-    if (drag.card.parentElement === list && drag.card.nextElementSibling === (next ?? null)) return;
-    moveBefore(list, drag.card, next ?? null);
+    const column = COLUMNS.find((name) => name === list?.dataset["column"]);
+    if (list === undefined || column === undefined) return;
+    const others = [...list.querySelectorAll<HTMLElement>(":scope > .card")].filter((card) => card.dataset["id"] !== drag.id);
+    const index = others.filter((card) => {
+      const { top, height } = card.getBoundingClientRect();
+      return drag.y >= top + height / 2;
+    }).length;
+    if (drag.place?.column === column && drag.place.index === index) return;
+    drag.place = { id: drag.id, column, index };
+    this.#host.placed(drag.place);
   }
 
   #nearest(x: number): HTMLElement | undefined {
@@ -118,7 +143,7 @@ export class Dragging {
       const { left, right } = list.getBoundingClientRect();
       return Math.max(left - x, x - right, 0);
     };
-    return this.#host.lists.toSorted((a, b) => distance(a) - distance(b))[0];
+    return [...this.#board.querySelectorAll<HTMLElement>(".cards")].sort((a, b) => distance(a) - distance(b))[0];
   }
 
   /** Scrolls the board and the list under the pointer while it is near an edge. */
@@ -128,8 +153,8 @@ export class Dragging {
     const speed = (at: number, low: number, high: number): number => (at < low + EDGE ? -SPEED : at > high - EDGE ? SPEED : 0);
     const board = this.#board.getBoundingClientRect();
     this.#board.scrollLeft += speed(drag.x, Math.max(board.left, 0), Math.min(board.right, innerWidth));
-    const list = drag.card.parentElement;
-    if (list !== null) {
+    const list = this.#nearest(drag.x);
+    if (list !== undefined) {
       const { top, bottom } = list.getBoundingClientRect();
       list.scrollTop += speed(drag.y, top, bottom);
     }
@@ -140,22 +165,7 @@ export class Dragging {
   #release(event: PointerEvent): void {
     const drag = this.#drag;
     if (drag === null || drag.pointer !== event.pointerId) return;
-    const list = drag.card.parentElement;
-    if (drag.ghost !== null && list !== null) {
-      this.#host.dropped(drag.id, list, [...list.children].indexOf(drag.card));
-    }
-    this.#end();
-  }
-
-  #end(): void {
-    const drag = this.#drag;
-    if (drag === null) return;
-    this.#drag = null;
-    if (drag.ghost === null) return;
-    drag.ghost.remove();
-    drag.card.classList.remove("placeholder");
-    this.#board.classList.remove("dragging");
-    if (this.#board.hasPointerCapture(drag.pointer)) this.#board.releasePointerCapture(drag.pointer);
-    this.#host.ended();
+    if (drag.place !== null) this.#host.dropped(drag.place);
+    this.cancel();
   }
 }

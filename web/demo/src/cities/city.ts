@@ -24,7 +24,9 @@ export const FIELDS: readonly Field[] = [
 
 const countries = new Intl.DisplayNames(["en"], { type: "region" });
 const countryNames = new Map<string, string>();
-let regions: { readonly [code: string]: string } = {};
+
+/** The names of first-level regions by "<country>.<code>". */
+export type Regions = { readonly [code: string]: string };
 
 /** "DE" as "Germany". */
 export function countryName(code: string): string {
@@ -36,14 +38,14 @@ export function countryName(code: string): string {
   return name;
 }
 
-/** Loads the names of regions; until then, and without network, they are codes. */
-export async function loadRegions(): Promise<void> {
+export async function loadRegions(): Promise<Regions> {
   const answer = await fetch("/regions.json");
-  if (answer.ok) regions = (await answer.json()) as { readonly [code: string]: string };
+  if (!answer.ok) throw new Error(`no names of regions: ${answer.status}`);
+  return (await answer.json()) as Regions;
 }
 
-/** A field of a city as text. */
-export function cellText({ value }: Entry, field: Field): string {
+/** A field of a city as text. A region without a name is its code. */
+export function cellText({ value }: Entry, field: Field, regions: Regions = {}): string {
   switch (field.name) {
     case "country":
       return `${text(value["country"])}  ${countryName(text(value["country"]))}`;

@@ -12,6 +12,6 @@ test("what is not asked for is not in the query", () => {
   expect(toQuery({ prefix: "B", country: "DE", sort: "lat", direction: "desc" })).toEqual({
     in: "cities",
     where: { country: "DE", $or: [{ name: { $beginsWith: "B" } }] },
-    sort: [{ lat: "desc" }],
+    sort: [{ lat: "desc" }, "name"],
   });
 });

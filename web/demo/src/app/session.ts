@@ -1,0 +1,15 @@
+/** The connection of a page to the server that it came from. */
+
+import { Client } from "@syncline/client";
+import { whoAmI } from "./person.js";
+
+export interface Session {
+  readonly client: Client;
+  readonly user: string;
+}
+
+/** `Socket` may stand in for the browser's WebSocket. */
+export function connect(Socket: typeof WebSocket = WebSocket): Session {
+  const user = whoAmI();
+  return { user, client: new Client({ url: location.origin, user, agent: "syncline-demo/0.2.0", WebSocket: Socket }) };
+}
