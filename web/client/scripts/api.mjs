@@ -34,6 +34,7 @@ function render() {
   const disk = { fileExists: host.fileExists, readFile: host.readFile };
   host.fileExists = (path) => files.has(path) || disk.fileExists(path);
   host.readFile = (path) => files.get(path) ?? disk.readFile(path);
+  host.directoryExists = () => true; // dist/ need not be there
   const dist = options.outDir;
   const program = ts.createProgram(entries.map((name) => join(dist, `${name}.d.ts`)), { ...options, noEmit: true, emitDeclarationOnly: false, rootDir: dist }, host);
   const checker = program.getTypeChecker();
