@@ -50,8 +50,6 @@ export class Keeper implements Desk {
   /** The store has failed, and is tried again then. */
   #broken: ReturnType<typeof setTimeout> | undefined;
   #refilling = false;
-  /** As the leader of another store: the others have to be told once it is filled. */
-  #owing = false;
   /** Mutations that the leader knew to be done with, when it had filled another store. */
   #refilled: readonly string[] | undefined;
 
@@ -174,18 +172,13 @@ export class Keeper implements Desk {
   lead(): Promise<void> | undefined {
     this.#mirror.drop();
     if (this.#vault === undefined) return undefined;
-    return this.run(async () => {
-      if (this.#refilling) return this.#refill();
-      await this.resync();
-      await this.#tellRefilled(); // somebody may have asked a leader that is no more
-    });
+    return this.run(() => (this.#refilling ? this.#refill() : this.resync()));
   }
 
   /** Another tab leads now. What was not written here it will hear from the server. */
   follow(): void {
     this.#mirror.drop();
-    if (this.#refilling) this.post("refilling");
-    else if (this.#vault !== undefined) void this.run(() => this.resync());
+    if (this.#vault !== undefined) void this.run(() => this.resync());
   }
 
   /**
@@ -195,7 +188,6 @@ export class Keeper implements Desk {
   refill(vault: Vault): Promise<void> {
     this.#vault = vault;
     this.#refilling = true;
-    if (this.house.epoch === undefined) this.post("refilling");
     return this.run(() => this.#refill());
   }
 
@@ -221,14 +213,9 @@ export class Keeper implements Desk {
       case "stale": // the leader has done something that is not told row by row
         if (!leading) void this.run(() => this.resync());
         break;
-      case "refilling":
-        // A leader that is filling the store tells when it has; one that found it filled, or has told before, must say so.
-        if (leading && this.#vault !== undefined && !this.#refilling && !this.#owing) void this.run(() => this.#tellRefilled());
-        break;
       case "refilled":
-        if (!this.#refilling) break;
         this.#refilled = message["done"] as string[];
-        void this.run(() => this.#refill());
+        if (this.#refilling) void this.run(() => this.#refill());
         break;
       case "damaged":
         if (leading) void this.run(() => this.mend());
@@ -263,10 +250,11 @@ export class Keeper implements Desk {
       const seen = await this.#mirror.look(vault, this.#opened);
       const pending = await vault.pending();
       if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // the leader was quicker
-      const renamed = this.#ledger.requeue(pending);
-      const differs = !this.#opened || this.#mirror.differs(seen.held);
-      if (differs) this.#mirror.restore(seen.held, seen.entries);
-      if (differs || renamed) this.#events.moved();
+      this.#ledger.requeue(pending);
+      if (!this.#opened || this.#mirror.differs(seen.held)) {
+        this.#mirror.restore(seen.held, seen.entries);
+        this.#events.moved();
+      }
       break;
     }
     if (!this.#opened) this.#open();
@@ -283,14 +271,6 @@ export class Keeper implements Desk {
     else await this.#writeAll(vault, this.house.epoch);
     await this.#ledger.save();
     this.house.trouble(undefined);
-    if (this.#owing) await this.#tellRefilled();
-  }
-
-  /** Tells the tabs that wait for it that the store is filled. */
-  #tellRefilled(): Promise<void> {
-    this.#owing = false;
-    this.post("refilled", { done: this.#ledger.done });
-    return Promise.resolve();
   }
 
   /** Writes what is in memory in place of what is stored. What is not in memory the server has to send again. */
@@ -328,9 +308,9 @@ export class Keeper implements Desk {
     if (vault === undefined) return;
     if (this.house.epoch !== undefined) {
       this.#refilling = false;
-      this.#owing = true; // however often it fails
       this.#ledger.emptied();
       await this.mend();
+      this.post("refilled", { done: this.#ledger.done });
     } else if (this.#refilled !== undefined) {
       const done = this.#refilled;
       this.#refilled = undefined;

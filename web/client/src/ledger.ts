@@ -93,16 +93,8 @@ export class Ledger {
       throw error;
     }
     this.#desk.post("saved", saved);
-    if (saved.client === this.client) {
-      this.#known(saved.stored);
-      return;
-    }
-    // The leader may have sent them, and be done with them, before this tab looks again: from now on they are in the store or gone.
-    for (const { id, order } of saved.stored) {
-      const item = replica.queue.get(id);
-      if (item !== undefined && item.order >= UNSAVED) this.#desk.step(replica.keep(item, order));
-    }
-    if (!this.#rewriting) await this.#desk.resync();
+    if (saved.client === this.client) this.#known(saved.stored);
+    else if (!this.#rewriting) await this.#desk.resync();
   }
 
   /** Another tab has stored mutations. Those under another client id were overtaken by a {@link rewrite}, which tells of them. */
@@ -138,10 +130,9 @@ export class Ledger {
     if (item !== undefined && item.order >= UNSAVED) this.#desk.step(replica.place(item, order));
   }
 
-  /** Makes the queue and the rejected list what the store has. True if that is sent under another client id. */
-  requeue({ count, queue, rejected }: Pending): boolean {
+  /** Makes the queue and the rejected list what the store has. */
+  requeue({ count, queue, rejected }: Pending): void {
     const { replica } = this.#desk;
-    const other = this.client !== count.client;
     this.client = count.client;
     this.#numbered = count.wire;
     this.#early.clear();
@@ -150,7 +141,6 @@ export class Ledger {
     for (const { id } of replica.rejected()) if (!there.has(id)) this.#desk.step(replica.discard(id, true));
     this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body) })), count.wire));
     this.#placed();
-    return other;
   }
 
   /** A mutation is done with: news of it that come late must not bring it back. */
@@ -192,7 +182,6 @@ export class Ledger {
     }
     this.#numbered = replica.queue.wire;
     this.#desk.post("stale");
-    this.#placed(); // also what was found in the store
   }
 
   #write(vault: Vault, epoch: number, count: Count): Promise<boolean> {

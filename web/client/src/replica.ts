@@ -170,15 +170,6 @@ export class Replica {
     return recorder.finish();
   }
 
-  /** A queued mutation is stored and has its place, but the id on the wire that it was given is not one of this queue: {@link requeue} gives it one. */
-  keep(item: Item, order: number): Step {
-    const recorder = this.#record();
-    if (this.#overlay.move(item, order)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
-    item.order = order;
-    item.stored();
-    return recorder.finish();
-  }
-
   /** What was stored is not stored any more: the mutation goes to the end of the queue, without an id on the wire. */
   displace(item: Item): Step {
     const recorder = this.#record();
