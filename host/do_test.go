@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
-	"github.com/syncline/syncline/store/memstore"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -71,14 +69,7 @@ func TestDo(t *testing.T) {
 // TestPanicInACallersTurn ends the space's sessions and answers the caller, and the
 // space comes back.
 func TestPanicInACallersTurn(t *testing.T) {
-	s := memstore.New()
-	var armed atomic.Bool
-	s.Fault = func(op string) error {
-		if op == "append" && armed.CompareAndSwap(true, false) {
-			panic("planted")
-		}
-		return nil
-	}
+	s, armed := panicky()
 	h := newHost(t, host.Options{Store: s})
 	p := connect(t, h, "ada")
 	p.open(wire.Open{Client: client("ada")})

@@ -154,17 +154,22 @@ func TestDiskFull(t *testing.T) {
 	expect[*wire.Diff](p)
 }
 
-// TestPanicInALoop ends that space's sessions and no others, and the space comes
-// back.
-func TestPanicInALoop(t *testing.T) {
-	s := memstore.New()
-	var armed atomic.Bool
+// panicky is a store whose next append panics once it is armed.
+func panicky() (*memstore.Store, *atomic.Bool) {
+	s, armed := memstore.New(), new(atomic.Bool)
 	s.Fault = func(op string) error {
 		if op == "append" && armed.CompareAndSwap(true, false) {
 			panic("planted")
 		}
 		return nil
 	}
+	return s, armed
+}
+
+// TestPanicInALoop ends that space's sessions and no others, and the space comes
+// back.
+func TestPanicInALoop(t *testing.T) {
+	s, armed := panicky()
 	h := newHost(t, host.Options{Store: s})
 	p, other := connect(t, h, "ada"), connect(t, h, "bob")
 	p.open(wire.Open{Client: client("ada")})

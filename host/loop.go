@@ -38,7 +38,7 @@ type loop struct {
 	stopped bool
 
 	turns  sync.Mutex  // held by whoever takes a turn; guards what follows
-	space  *core.Space // nil until it is loaded
+	space  *core.Space // nil until it is loaded, by the loop's goroutine
 	broken error       // why no more turns are taken
 	used   time.Time   // when a request was last carried out
 
@@ -128,6 +128,9 @@ func (l *loop) run() {
 
 // serve runs until the loop is stopped, idle or broken.
 func (l *loop) serve() error {
+	if err := l.load(); err != nil {
+		return err
+	}
 	alarm := time.NewTimer(l.host.opts.IdleAfter)
 	defer alarm.Stop()
 	for {
@@ -148,34 +151,38 @@ func (l *loop) serve() error {
 func (l *loop) round() (wait time.Duration, err error) {
 	l.turns.Lock()
 	defer l.turns.Unlock()
-	stopped := l.turn()
-	if l.broken != nil {
-		return 0, l.broken
+	if stopped := l.turn(); l.broken == nil {
+		wait = l.lookAfter(stopped)
 	}
-	defer l.guard(&err)
+	return wait, l.broken
+}
+
+// lookAfter does what time brings, and says what round does.
+func (l *loop) lookAfter(stopped bool) (wait time.Duration) {
+	defer l.guard()
 	now := time.Now()
 	if l.space.Untold() && now.Sub(l.told) >= tellEvery {
 		l.space.Tell()
 		l.told = now
 	}
 	if stopped {
-		return -1, nil
+		return -1
 	}
 	l.upkeep(now)
 	switch {
 	case l.space.Untold():
-		return tellEvery - now.Sub(l.told), nil
+		return tellEvery - now.Sub(l.told)
 	case l.space.Idle():
 		wait = l.host.opts.IdleAfter - now.Sub(l.used)
 		if wait <= 0 && l.host.retire(l) {
 			// Whoever found the loop before it was retired held it; nobody does.
-			return -1, nil
+			return -1
 		}
-		return max(wait, time.Second), nil
+		return max(wait, time.Second)
 	case l.space.Head() == l.advanced:
-		return trimEvery, nil
+		return trimEvery
 	default:
-		return advanceEvery, nil
+		return advanceEvery
 	}
 }
 

@@ -38,12 +38,7 @@ func (l *loop) turn() (stopped bool) {
 	if l.broken != nil {
 		return false
 	}
-	defer l.guard(&l.broken)
-	if l.space == nil {
-		if l.broken = l.load(); l.broken != nil {
-			return false
-		}
-	}
+	defer l.guard()
 	inbox, stopped := l.take()
 	for _, request := range inbox {
 		request(l.space)
@@ -61,23 +56,32 @@ func (l *loop) turn() (stopped bool) {
 	return stopped
 }
 
-// guard makes an error of a panic.
-func (l *loop) guard(err *error) {
+// guard lets a panic break the loop, whoever takes the turn: deferred, with l.turns held.
+func (l *loop) guard() {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		l.broken = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 	}
 }
 
-func (l *loop) load() (err error) {
-	l.space, err = core.Load(l.host.ctx, core.Config{
+// load reads the space from the store; only then others take turns.
+func (l *loop) load() error {
+	l.turns.Lock()
+	defer l.turns.Unlock()
+	l.read()
+	return l.broken
+}
+
+func (l *loop) read() {
+	defer l.guard()
+	s, err := core.Load(l.host.ctx, core.Config{
 		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
 	})
 	if err != nil {
-		return err
+		l.broken = err
+		return
 	}
 	l.used = time.Now()
-	l.advanced, l.upkept = l.space.Head(), l.used
-	return nil
+	l.space, l.advanced, l.upkept = s, s.Head(), l.used
 }
 
 // commit appends what waits, batch by batch.

@@ -123,7 +123,7 @@ func (f *faultFS) OpenDir(path string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &faultFile{file, f, path, growth{off: true}}, nil
+	return &faultFile{File: file, fs: f, path: path}, nil
 }
 
 func (f *faultFS) Link(from, to string) error {

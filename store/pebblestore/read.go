@@ -57,43 +57,44 @@ func (s *Store) Heads(ctx context.Context) iter.Seq2[store.SpaceHead, error] {
 // seeks for each.
 func (s *Store) paths() iter.Seq2[space.Path, error] {
 	return func(yield func(space.Path, error) bool) {
-		logs, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{rows.Log}, UpperBound: []byte{rows.Log + 1}})
-		if err != nil {
-			yield("", corrupt(err))
-			return
-		}
-		defer logs.Close()
-		horizons, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{rows.Horizon}, UpperBound: []byte{rows.Horizon + 1}})
-		if err != nil {
-			yield("", corrupt(err))
-			return
-		}
-		defer horizons.Close()
-		logs.First()
-		horizons.First()
-		for logs.Valid() || horizons.Valid() {
-			var path space.Path
-			if logs.Valid() {
-				name, _, _ := bytes.Cut(logs.Key()[1:], []byte{0})
-				path = space.Path(name)
+		kinds := [...]byte{rows.Log, rows.Horizon}
+		var its [len(kinds)]*pebble.Iterator
+		for i, kind := range kinds {
+			it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+			if err != nil {
+				yield("", corrupt(err))
+				return
 			}
-			if horizons.Valid() && (!logs.Valid() || space.Path(horizons.Key()[1:]) < path) {
-				path = space.Path(horizons.Key()[1:])
+			defer it.Close()
+			it.First()
+			its[i] = it
+		}
+		for its[0].Valid() || its[1].Valid() {
+			var path space.Path // of which no name is empty
+			for _, it := range its {
+				if it.Valid() && (path == "" || pathOf(it.Key()) < path) {
+					path = pathOf(it.Key())
+				}
 			}
 			if !yield(path, nil) {
 				return
 			}
-			if logs.Valid() {
-				logs.SeekGE(rows.SpaceEnd(nil, rows.Log, path))
-			}
-			if horizons.Valid() && space.Path(horizons.Key()[1:]) == path {
-				horizons.Next()
+			for i, it := range its {
+				if it.Valid() && pathOf(it.Key()) == path {
+					it.SeekGE(rows.SpaceEnd(nil, kinds[i], path))
+				}
 			}
 		}
-		if err := errors.Join(logs.Error(), horizons.Error()); err != nil {
+		if err := errors.Join(its[0].Error(), its[1].Error()); err != nil {
 			yield("", corrupt(err))
 		}
 	}
+}
+
+// pathOf reads the space off the key of any of its rows.
+func pathOf(key []byte) space.Path {
+	path, _, _ := bytes.Cut(key[1:], []byte{0})
+	return space.Path(path)
 }
 
 // Log implements store.Store.

@@ -20,16 +20,16 @@ const logStretch = 4 << 20
 // A growth makes a log longer ahead of what is written to it. Pebble writes each
 // file from one goroutine.
 type growth struct {
+	on              bool // it is a log, and its file system can
 	written, length int64
-	off             bool // no log, or its file system cannot
 }
 
-func newGrowth(path string) growth { return growth{off: filepath.Ext(path) != ".log"} }
+func newGrowth(path string) growth { return growth{on: filepath.Ext(path) == ".log"} }
 
 // ahead sees to it that n bytes more fit. That there is no room for the stretch is
 // for the write itself to find out.
 func (g *growth) ahead(f vfs.File, n int) {
-	if g.off {
+	if !g.on {
 		return
 	}
 	g.written += int64(n)
@@ -38,7 +38,7 @@ func (g *growth) ahead(f vfs.File, n int) {
 	}
 	next := (g.written + logStretch - 1) / logStretch * logStretch
 	if lengthen(f, g.length, next-g.length) != nil {
-		g.off = true
+		g.on = false
 		return
 	}
 	g.length = next
