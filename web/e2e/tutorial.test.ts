@@ -56,10 +56,10 @@ beforeAll(async () => {
 
   const [, ...serve] = command("syncline serve").map(here);
   const binary = syncline(work);
-  server = await Program.start(binary, [...serve, "--listen", `127.0.0.1:${serverPort}`, "--admin", ""], work, "listening on");
+  server = await Program.start(binary, [...serve, "--listen", `127.0.0.1:${serverPort}`, "--admin", ""], work, /listening on/);
   await app.tool("vite/bin/vite.js", command("npx vite build").slice(2));
   const vite = join(app.dir, "node_modules/vite/bin/vite.js");
-  preview = await Program.start(process.execPath, [vite, ...command("npx vite preview").slice(2), "--port", String(pagePort), "--strictPort"], app.dir, String(pagePort));
+  preview = await Program.start(process.execPath, [vite, ...command("npx vite preview").slice(2), "--port", String(pagePort), "--strictPort"], app.dir, new RegExp(String(pagePort)));
   browser = await launch();
 });
 

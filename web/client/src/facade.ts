@@ -183,8 +183,8 @@ export class Facade implements Lensed {
     if (shown === undefined) {
       const { collection, id, version, state } = entry;
       const base = { collection, id, version, state, stored: entry };
-      const { issues, ...rest } = this.#verdict(collection, entry.value);
-      shown = issues === undefined ? { ...base, value: (rest as { readonly value: unknown }).value } : { ...base, value: undefined, issues };
+      const verdict = this.#verdict(collection, entry.value);
+      shown = verdict.issues === undefined ? { ...base, value: verdict.value } : { ...base, value: undefined, issues: verdict.issues };
       this.#shown.set(entry, shown);
       this.#tell(shown);
     }

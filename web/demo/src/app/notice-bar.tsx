@@ -5,6 +5,7 @@ import { useStatus } from "@syncline/client/react";
 import { type ReactNode, useEffect, useState } from "react";
 import { Icon } from "./icon.js";
 import { type Notice, noticesOf } from "./notices.js";
+import { useReady } from "./ready.js";
 
 /** How long a connection may take before it is worth a word, in milliseconds. */
 const PATIENCE = 3000;
@@ -14,7 +15,7 @@ export function NoticeBar({ client, space }: { readonly client: Client; readonly
   // A page that opens without a network is told of no change of it: the client tries, and the browser knows better.
   const status = told.state === "connecting" && !navigator.onLine ? { ...told, state: "offline" as const } : told;
   const waited = useLasting(status.state === "connecting");
-  const known = useKnown(space);
+  const known = useReady(space);
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
   const notices = noticesOf(status, waited, known).filter(({ id }) => !gone.has(id));
   return (
@@ -49,17 +50,4 @@ function useLasting(is: boolean): boolean {
     };
   }, [is]);
   return is && lasting;
-}
-
-/** Whether the store has been opened, or found not to be there. */
-function useKnown(space: Space): boolean {
-  const [known, setKnown] = useState<Space>();
-  useEffect(() => {
-    let here = true;
-    void space.ready.then(() => here && setKnown(space));
-    return () => {
-      here = false;
-    };
-  }, [space]);
-  return known === space;
 }

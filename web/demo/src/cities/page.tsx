@@ -41,7 +41,7 @@ export function CitiesPage({ client, user }: Session): ReactNode {
   return (
     <Shell client={client} space={space} user={user} page="Cities" titleOf={titleOf} hint={HINT} keys={KEYS} panel={false} foot={<><span className="wide">Double-click or press Enter to edit a cell. </span>Data: GeoNames, CC BY 4.0</>}>
       <div className="cities">
-        <Toolbar space={space} wanted={wanted} want={want} countries={countries} total={total} reading={reading} found={found} busy={wanted !== shown} />
+        <Toolbar wanted={wanted} want={want} countries={countries} total={total} empty={empty} reading={reading} found={found} busy={wanted !== shown} />
         <Table space={space} live={live} wanted={shown} sortBy={(sort, direction) => want({ sort, direction })} marks={marks} regions={regions} counted={setFound} empty={empty} />
       </div>
     </Shell>

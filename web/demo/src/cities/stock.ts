@@ -1,7 +1,8 @@
 /** What there is altogether: how many cities, and in which countries. */
 
 import type { LiveQuery } from "@syncline/client";
-import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useMemo } from "react";
+import { useReady } from "../app/ready.js";
 import { countryName } from "./city.js";
 import { useLive } from "./live.js";
 
@@ -16,7 +17,7 @@ export interface Stock {
 /** Follows the number only: a changed row is no reason to look through all of them. */
 export function useStock(all: LiveQuery): Stock {
   const total = useLive(all, (live) => live.total);
-  const reading = useReading(all);
+  const reading = !useReady(all);
   const counted = useDeferredValue(total);
   const countries = useMemo(() => (counted === 0 ? [] : countriesOf(all)), [all, counted]);
   return { total, reading, countries };
@@ -26,16 +27,4 @@ function countriesOf({ rows }: LiveQuery): Stock["countries"] {
   const codes = new Set<string>();
   for (const { value } of rows) if (typeof value["country"] === "string") codes.add(value["country"]);
   return [...codes].map((code) => [code, countryName(code)] as const).sort((a, b) => a[1].localeCompare(b[1], "en"));
-}
-
-function useReading(all: LiveQuery): boolean {
-  const [read, setRead] = useState<LiveQuery>();
-  useEffect(() => {
-    let here = true;
-    void all.ready.then(() => here && setRead(all));
-    return () => {
-      here = false;
-    };
-  }, [all]);
-  return read !== all;
 }

@@ -1,18 +1,17 @@
 /** Filter, country and counts above the table. */
 
-import type { Space } from "@syncline/client";
-import { useStatus } from "@syncline/client/react";
 import { type ReactNode, useEffect, useState } from "react";
 import { receivedSoFar } from "./counting-socket.js";
 import type { Wanted } from "./queries.js";
 import type { Stock } from "./stock.js";
 
 export interface ToolbarProps {
-  readonly space: Space;
   readonly wanted: Wanted;
   readonly want: (part: Partial<Wanted>) => void;
   readonly countries: Stock["countries"];
   readonly total: number;
+  /** Whether there is nothing since nothing has come yet. */
+  readonly empty: boolean;
   /** Whether they are still being read from the disk. */
   readonly reading: boolean;
   /** How many rows there are of what is shown. */
@@ -21,7 +20,7 @@ export interface ToolbarProps {
   readonly busy: boolean;
 }
 
-export function Toolbar({ space, wanted: { prefix, country }, want, countries, total, reading, found, busy }: ToolbarProps): ReactNode {
+export function Toolbar({ wanted: { prefix, country }, want, countries, total, empty, reading, found, busy }: ToolbarProps): ReactNode {
   const [typed, setTyped] = useState(prefix);
   const filter = (text: string): void => {
     setTyped(text);
@@ -34,23 +33,21 @@ export function Toolbar({ space, wanted: { prefix, country }, want, countries, t
         <option value="">All countries</option>
         {countries.map(([code, name]) => <option key={code} value={code}>{name}</option>)}
       </select>
-      <Count space={space} total={total} reading={reading} found={found} filtered={prefix !== "" || country !== ""} busy={busy} />
+      <Count total={total} empty={empty} reading={reading} found={found} filtered={prefix !== "" || country !== ""} busy={busy} />
     </div>
   );
 }
 
 const number = new Intl.NumberFormat("en");
 
-interface CountProps extends Pick<ToolbarProps, "space" | "total" | "reading" | "found" | "busy"> {
+interface CountProps extends Pick<ToolbarProps, "total" | "empty" | "reading" | "found" | "busy"> {
   readonly filtered: boolean;
 }
 
-function Count({ space, total, reading, found, filtered, busy }: CountProps): ReactNode {
-  const { state } = useStatus(space);
-  const loading = total === 0 && (state === "connecting" || state === "syncing");
+function Count({ total, empty, reading, found, filtered, busy }: CountProps): ReactNode {
   const took = useTook(total > 0 && !reading);
-  const received = useReceived(loading);
-  if (loading) {
+  const received = useReceived(empty);
+  if (empty) {
     return (
       <>
         <p className="count-line" role="status"><strong>Loading…</strong> {received > 0 ? `${megabytes(received)} so far` : "the whole table, once"}</p>
@@ -75,13 +72,13 @@ function useTook(there: boolean): string | undefined {
 }
 
 /** What has arrived so far: a view of this size says nothing itself until it is whole. */
-function useReceived(loading: boolean): number {
+function useReceived(coming: boolean): number {
   const [received, setReceived] = useState(0);
   useEffect(() => {
-    if (!loading) return undefined;
+    if (!coming) return undefined;
     const timer = setInterval(() => setReceived(receivedSoFar()), 200);
     return () => clearInterval(timer);
-  }, [loading]);
+  }, [coming]);
   return received;
 }
 
