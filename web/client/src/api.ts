@@ -325,4 +325,15 @@ export interface SpaceOptions {
   readonly view: View;
   /** Whether to be told of other sessions' presence and casts. */
   readonly presence?: boolean;
+  /**
+   * Dotted paths by collection, at most 16 each: of these the client keeps an order in memory, from when a query first
+   * has a use for it. A new query that bounds or sorts by one of them looks at what it leaves, not at the whole
+   * collection. Queries give the same rows without. What the first call for a space says counts.
+   */
+  readonly indexes?: Indexes;
+}
+
+/** See {@link SpaceOptions.indexes}. */
+export interface Indexes {
+  readonly [collection: string]: readonly string[];
 }

@@ -8,6 +8,7 @@ import { SynclineError } from "./errors.js";
 import type { Home } from "./home.js";
 import { Keeper } from "./keeper.js";
 import { Live } from "./live.js";
+import { Orders } from "./orders.js";
 import { prepare } from "./prepare.js";
 import { checkSize, Peers } from "./presence.js";
 import { Relay } from "./relay.js";
@@ -38,6 +39,7 @@ export class Board implements Space {
   readonly #channel: Channel;
   readonly #relay: Relay;
   readonly #queries = new Set<Live>();
+  readonly #orders: Orders;
   readonly #changed = new Emitter();
   readonly #events = new Emitter<[SpaceEvent]>();
   readonly #casts = new Emitter<[Cast]>();
@@ -49,13 +51,14 @@ export class Board implements Space {
   #rejected: readonly Rejected[] | undefined;
   #status: Status;
 
-  /** `left` is called when the application closes the space. Throws as {@link readView}. */
+  /** `left` is called when the application closes the space. Throws as {@link readView} and {@link Orders}. */
   constructor(path: string, options: SpaceOptions, session: Session, home: Home, left: () => void) {
     this.path = path;
     this.#session = session;
     this.#home = home;
     this.#left = left;
     this.#view = readView(options.view);
+    this.#orders = new Orders((collection) => this.#replica.entries(collection), options.indexes);
     const peers = new Peers(() => this.#say(), () => session.limits.presence);
     this.presence = peers;
     this.#keeper = new Keeper(path, this.#replica, home, {
@@ -111,7 +114,7 @@ export class Board implements Space {
   }
 
   query(query: Query): LiveQuery {
-    const live = new Live(query, () => this.#replica.entries(query.in), (closed) => this.#queries.delete(closed));
+    const live = new Live(query, this.#orders, (closed) => this.#queries.delete(closed));
     this.#queries.add(live);
     this.#need(query.in);
     live.stand(this.#queryStatus(live), this.#status.lastSynced);
@@ -296,6 +299,7 @@ export class Board implements Space {
       this.#pending = this.#rejected = undefined;
       this.#home.unsent(this.path, this.#replica.queue.size);
     }
+    this.#orders.take(step);
     const changed = step.reset || step.changes.length > 0 ? [...this.#queries].filter((live) => live.update(step)) : [];
     this.#refresh(lists);
     for (const live of changed) live.notify();
@@ -324,9 +328,13 @@ export class Board implements Space {
   /** How this tab, or the one that leads, stands to the server. */
   #standing(): Standing {
     if (this.#closed) return { ...START, state: "stopped" };
-    if (!this.#attached) return this.#relay.standing ?? START;
+    const { synced } = this.#keeper;
+    if (!this.#attached) {
+      const told = this.#relay.standing ?? START;
+      return { ...told, lastSynced: told.lastSynced ?? synced };
+    }
     const error = this.#session.error ?? this.#channel.error;
-    return { state: this.#state(), lastSynced: this.#channel.synced, transport: this.#session.transport, ...(error && { error }) };
+    return { state: this.#state(), lastSynced: this.#channel.synced ?? synced, transport: this.#session.transport, ...(error && { error }) };
   }
 
   #current(standing: Standing): Status {

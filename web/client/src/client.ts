@@ -16,6 +16,9 @@ import { readView, sameView } from "./view.js";
 /** The version of what is in a store, and of what tabs tell each other: builds of different versions share neither. */
 const FORMAT = 1;
 
+/** Addresses of the machine that the client runs on. */
+const LOCAL = /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/;
+
 /** Options of a {@link Client}. */
 export interface ClientOptions {
   /** Address of the server, `http:` or `https:`; a path is put before `/v1`. */
@@ -111,6 +114,8 @@ export class Client {
         changed: () => this.#refresh(true),
       },
     );
+    // Of a server on this machine the browser's word says nothing.
+    if (globalThis.navigator?.onLine === false && !LOCAL.test(url)) this.#session.stop("offline");
     this.#status = this.#current();
     this.#unlisten = this.#listen();
     void this.#home.start();

@@ -12,6 +12,8 @@ export interface Household {
   /** The store did not do as asked; with undefined it did again. */
   trouble(error: Error | undefined): void;
   newClient(): string;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
 /** What the parts of a keeper share: keeper.ts, ledger.ts, mirror.ts. */

@@ -46,6 +46,8 @@ export class Home implements Household {
   #storage: StorageStatus = { kind: "memory", message: "the store is being opened" };
   #healed: StorageStatus | undefined;
   #closed = false;
+  /** Whether the browser was asked to keep the store. */
+  #asked = false;
   /** Mutations that are queued, by space. */
   readonly #counts = new Map<string, number>();
 
@@ -134,11 +136,20 @@ export class Home implements Household {
   unsent(path: string, count: number): void {
     this.#counts.set(path, count);
     if (this.#store === undefined || this.#closed) return;
+    if (count > 0) this.#persist(this.#store);
     try {
       this.#options.witness?.setItem(this.#options.name, String([...this.#counts.values()].reduce((sum, n) => sum + n, 0)));
     } catch {
       // It is only a witness.
     }
+  }
+
+  /** Asks the browser, once and only when there is something to lose, not to remove the store by itself. Some ask the user. */
+  #persist({ kind }: Store): void {
+    if (this.#asked || kind !== "indexeddb") return;
+    this.#asked = true;
+    // Workers have no such method. What it says shows in `usage`.
+    void globalThis.navigator?.storage?.persist?.().catch(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -202,6 +213,7 @@ export class Home implements Household {
       this.#tell(this.#healed);
     } catch (failed) {
       this.#tell({ kind: "memory", message: (failed as Error).message });
+      setTimeout(() => void this.#lost(error), RETRY * 5);
     }
   }
 

@@ -11,6 +11,8 @@ import { Deposed, type Stored, type Vault } from "./vault.js";
 
 /** How long until a store that failed is tried again, in milliseconds. */
 const MEND = 5000;
+/** How often a tab looks whether the leader has filled the store, in milliseconds; it is also told. */
+const LOOK = 500;
 
 /** What a keeper tells its space. */
 export interface KeeperEvents {
@@ -45,13 +47,17 @@ export class Keeper implements Desk {
   readonly #messages: TabMessage[] = [];
   #opened = false;
   #closed = false;
+  #synced: number | null = null;
   #readied!: () => void;
   #tail: Promise<void> = Promise.resolve();
   /** The store has failed, and is tried again then. */
   #broken: ReturnType<typeof setTimeout> | undefined;
   #refilling = false;
-  /** Mutations that the leader knew to be done with, when it had filled another store. */
-  #refilled: readonly string[] | undefined;
+  /** The name of the store that was lost. */
+  #former: string | undefined;
+  #looking: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the store says what its first leader knew. */
+  #founded = false;
 
   constructor(path: string, replica: Replica, house: Household, events: KeeperEvents) {
     this.#path = path;
@@ -81,6 +87,11 @@ export class Keeper implements Desk {
     return this.#ledger.client;
   }
 
+  /** When the store last heard from the server, when it was last read; milliseconds since 1970. */
+  get synced(): number | null {
+    return this.#synced;
+  }
+
   /** The view that the cursor in the store was made with. */
   get view(): View | undefined {
     return this.#mirror.view;
@@ -107,6 +118,7 @@ export class Keeper implements Desk {
     this.#closed = true;
     this.#ledger.close();
     clearTimeout(this.#broken);
+    clearTimeout(this.#looking);
     this.#readied();
   }
 
@@ -157,6 +169,7 @@ export class Keeper implements Desk {
       view,
       left: left.map(({ order }) => order),
       rejected: this.#ledger.rejected(rejected),
+      at: this.house.now(),
       reset: step.reset ? this.replica.whole : undefined,
     });
     if (first) void this.run(() => this.#mirror.flush());
@@ -172,23 +185,31 @@ export class Keeper implements Desk {
   lead(): Promise<void> | undefined {
     this.#mirror.drop();
     if (this.#vault === undefined) return undefined;
-    return this.run(() => (this.#refilling ? this.#refill() : this.resync()));
+    return this.run(async () => {
+      if (this.#refilling) return this.mend();
+      await this.resync();
+      await this.#found(this.#vault);
+    });
   }
 
   /** Another tab leads now. What was not written here it will hear from the server. */
   follow(): void {
     this.#mirror.drop();
-    if (this.#vault !== undefined) void this.run(() => this.resync());
+    if (this.#vault !== undefined) void this.run(() => (this.#refilling ? this.mend() : this.resync()));
   }
 
   /**
-   * The store is another one, and empty. The leader fills it and says what is
-   * done with; then the others store again what it cannot have known.
+   * The store was lost, and opened anew. If it is another one, and empty, the
+   * leader fills it and notes there what it knows of; then the others store
+   * again what it did not. So it is for whoever leads until that is done, and
+   * for a tab that hears of all this much later.
    */
   refill(vault: Vault): Promise<void> {
+    if (!this.#refilling) this.#former = this.#vault?.name;
     this.#vault = vault;
     this.#refilling = true;
-    return this.run(() => this.#refill());
+    this.#founded = false;
+    return this.run(() => this.mend());
   }
 
   message(message: TabMessage): void {
@@ -197,25 +218,28 @@ export class Keeper implements Desk {
       return;
     }
     const leading = this.house.epoch !== undefined;
+    const { store } = message;
+    // Places, ids and revs are those of one store, of which this tab may not know the name yet. A build that does not name it cannot be asked.
+    const ours = store === undefined || store === this.#vault?.name;
     switch (message.t) {
       case "made":
         this.#ledger.made(message["id"], message["body"], message["retried"]);
         break;
       case "saved":
-        this.#ledger.saved(message["client"], message["stored"] as Stored[]);
+        if (ours) this.#ledger.saved(message["client"], message["stored"] as Stored[]);
+        else void this.run(() => this.resync());
         break;
       case "discarded":
         this.step(this.replica.discard(String(message["id"]), true));
         break;
       case "patch":
-        if (!leading) void this.run(() => this.#absorb(message["rev"] as number, message["patch"] as Patch, message["view"] as View));
+        if (!leading) void this.run(() => this.#absorb(ours, message["rev"] as number, message["patch"] as Patch, message["view"] as View));
         break;
       case "stale": // the leader has done something that is not told row by row
         if (!leading) void this.run(() => this.resync());
         break;
       case "refilled":
-        this.#refilled = message["done"] as string[];
-        if (this.#refilling) void this.run(() => this.#refill());
+        if (this.#refilling) void this.run(() => this.mend());
         break;
       case "damaged":
         if (leading) void this.run(() => this.mend());
@@ -227,7 +251,7 @@ export class Keeper implements Desk {
   }
 
   post(t: string, members: { readonly [name: string]: unknown } = {}): void {
-    this.house.post({ t, path: this.#path, ...members });
+    this.house.post({ t, path: this.#path, store: this.#vault?.name, ...members });
   }
 
   run(task: () => Promise<void>): Promise<void> {
@@ -250,11 +274,12 @@ export class Keeper implements Desk {
       const seen = await this.#mirror.look(vault, this.#opened);
       const pending = await vault.pending();
       if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // the leader was quicker
-      this.#ledger.requeue(pending);
-      if (!this.#opened || this.#mirror.differs(seen.held)) {
-        this.#mirror.restore(seen.held, seen.entries);
-        this.#events.moved();
-      }
+      this.#founded = pending.known !== undefined;
+      this.#synced = pending.synced;
+      const renamed = this.#ledger.requeue(pending);
+      const differs = !this.#opened || this.#mirror.differs(seen.held);
+      if (differs) this.#mirror.restore(seen.held, seen.entries);
+      if (differs || renamed) this.#events.moved();
       break;
     }
     if (!this.#opened) this.#open();
@@ -267,8 +292,11 @@ export class Keeper implements Desk {
     this.#broken = undefined;
     const vault = this.#vault;
     if (vault === undefined) return;
-    if (this.house.epoch === undefined) await this.resync();
+    if (this.#refilling) await this.#refill(vault);
+    else if (this.house.epoch === undefined) await this.resync();
     else await this.#writeAll(vault, this.house.epoch);
+    if (this.#refilling) return;
+    await this.#found(vault);
     await this.#ledger.save();
     this.house.trouble(undefined);
   }
@@ -285,6 +313,7 @@ export class Keeper implements Desk {
       view: this.#mirror.view ?? [],
       left: [],
       rejected: this.#ledger.rejected(this.replica.rejected().map(({ id }) => id)),
+      at: this.#synced ?? this.house.now(),
       reset,
     });
     await this.#mirror.flush();
@@ -303,28 +332,41 @@ export class Keeper implements Desk {
     this.#broken ??= setTimeout(() => void this.run(() => this.mend()), MEND);
   }
 
-  async #refill(): Promise<void> {
-    const vault = this.#vault;
-    if (vault === undefined) return;
-    if (this.house.epoch !== undefined) {
-      this.#refilling = false;
+  /** Fills the store that has taken the place of a lost one, or looks what its leader has put there. */
+  async #refill(vault: Vault): Promise<void> {
+    clearTimeout(this.#looking);
+    const { epoch } = this.house;
+    if (epoch === undefined) this.#looking = setTimeout(() => this.#refilling && void this.run(() => this.mend()), LOOK);
+    const pending = await vault.pending();
+    const same = pending.count.store === this.#former; // it was closed, not removed
+    if (!same && pending.known === undefined) {
+      if (epoch === undefined) return; // its leader has not come yet
       this.#ledger.emptied();
-      await this.mend();
-      this.post("refilled", { done: this.#ledger.done });
-    } else if (this.#refilled !== undefined) {
-      const done = this.#refilled;
-      this.#refilled = undefined;
+      await this.#writeAll(vault, epoch);
+      await this.#found(vault);
+      if (vault !== this.#vault) return; // lost again meanwhile
       this.#refilling = false;
-      await this.#ledger.reclaim(vault, done);
-      await this.resync();
+      this.post("refilled");
+      return;
     }
+    if (vault !== this.#vault) return;
+    if (!same) this.#ledger.reclaim(pending);
+    this.#refilling = false;
+    await this.resync();
   }
 
-  async #absorb(rev: number, patch: Patch, view: View): Promise<void> {
-    if (this.#refilling) return;
+  /** As the first leader of a store, notes what is known. */
+  async #found(vault: Vault | undefined): Promise<void> {
+    const { epoch } = this.house;
+    if (vault === undefined || epoch === undefined || this.#founded) return;
+    await vault.found(epoch, this.#ledger.known);
+    this.#founded = vault === this.#vault;
+  }
+
+  async #absorb(ours: boolean, rev: number, patch: Patch, view: View): Promise<void> {
     for (const [id] of patch.applied) this.#ledger.finished(id);
     for (const { id } of patch.rejected) this.#ledger.finished(id);
-    if (!this.#mirror.absorb(rev, patch, view)) await this.resync();
+    if (this.#refilling || !ours || !this.#mirror.absorb(rev, patch, view)) await this.resync();
   }
 
   #open(): void {

@@ -79,7 +79,7 @@ export class Ledger {
   async save(): Promise<void> {
     const { vault, replica, refilling } = this.#desk;
     if (vault === undefined || refilling) return;
-    const items = this.#unsaved.filter((item) => replica.queue.get(item.id) === item);
+    const items = this.#unsaved.filter((item) => item.order >= UNSAVED && replica.queue.get(item.id) === item);
     this.#unsaved = [];
     const retried = this.#retried.splice(0);
     if (items.length === 0) return;
@@ -93,8 +93,16 @@ export class Ledger {
       throw error;
     }
     this.#desk.post("saved", saved);
-    if (saved.client === this.client) this.#known(saved.stored);
-    else if (!this.#rewriting) await this.#desk.resync();
+    if (saved.client === this.client) {
+      this.#known(saved.stored);
+    } else if (!this.#rewriting) {
+      // The leader may be done with them before this tab has looked: from now on they are in the store, or done with.
+      for (const { id, order } of saved.stored) {
+        const item = replica.queue.get(id);
+        if (item !== undefined) this.#desk.step(replica.keep(item, order));
+      }
+      await this.#desk.resync();
+    }
   }
 
   /** Another tab has stored mutations. Those under another client id were overtaken by a {@link rewrite}, which tells of them. */
@@ -130,9 +138,10 @@ export class Ledger {
     if (item !== undefined && item.order >= UNSAVED) this.#desk.step(replica.place(item, order));
   }
 
-  /** Makes the queue and the rejected list what the store has. */
-  requeue({ count, queue, rejected }: Pending): void {
+  /** Makes the queue and the rejected list what the store has. True if that is sent under another client id than before. */
+  requeue({ count, queue, rejected }: Pending): boolean {
     const { replica } = this.#desk;
+    const renamed = this.client !== count.client;
     this.client = count.client;
     this.#numbered = count.wire;
     this.#early.clear();
@@ -141,6 +150,7 @@ export class Ledger {
     for (const { id } of replica.rejected()) if (!there.has(id)) this.#desk.step(replica.discard(id, true));
     this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body) })), count.wire));
     this.#placed();
+    return renamed;
   }
 
   /** A mutation is done with: news of it that come late must not bring it back. */
@@ -153,8 +163,9 @@ export class Ledger {
     }
   }
 
-  get done(): readonly string[] {
-    return [...this.#done];
+  /** The mutations that this tab knows to be done with, and those that are stored. */
+  get known(): readonly string[] {
+    return [...this.#done, ...[...this.#desk.replica.queue.items()].filter(({ order }) => order < UNSAVED).map(({ id }) => id)];
   }
 
   /** The queue was renumbered, under a new client id if `fresh`: {@link rewrite} must follow. */
@@ -182,6 +193,7 @@ export class Ledger {
     }
     this.#numbered = replica.queue.wire;
     this.#desk.post("stale");
+    this.#placed(); // also what was found there
   }
 
   #write(vault: Vault, epoch: number, count: Count): Promise<boolean> {
@@ -192,12 +204,11 @@ export class Ledger {
     return vault.rewrite(epoch, count, this.client, queue.wire, items);
   }
 
-  /** The leader has filled another store; what it cannot have known of must be stored again. `done` is what it knows to be done with. */
-  async reclaim(vault: Vault, done: readonly string[]): Promise<void> {
-    const known = new Set(done);
-    for (const { id } of (await vault.pending()).queue) known.add(id);
+  /** The leader has filled another store; what it cannot have known of must be stored again. */
+  reclaim({ known = [], queue }: Pending): void {
+    const there = new Set([...known, ...queue.map(({ id }) => id), ...this.#done]);
     for (const item of this.#desk.replica.queue.items()) {
-      if (!item.mine || item.order >= UNSAVED || known.has(item.id)) continue;
+      if (!item.mine || item.order >= UNSAVED || there.has(item.id)) continue;
       this.#desk.step(this.#desk.replica.displace(item));
       this.#unsaved.push(item);
     }

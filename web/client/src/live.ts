@@ -2,7 +2,7 @@ import type { Doc, Entry, LiveQuery, Query, QueryResult, QueryStatus } from "./a
 import { Emitter } from "./emitter.js";
 import { checkCollection, checkId } from "./key.js";
 import { Order, type Place } from "./order.js";
-import { Orders, type Shared } from "./orders.js";
+import type { Orders, Shared } from "./orders.js";
 import { covers } from "./path.js";
 import { parseQuery, Query as ParsedQuery } from "./query.js";
 import type { Step } from "./step.js";
@@ -46,7 +46,6 @@ export function select(query: Reading, entries: Iterable<Entry>): readonly Entry
 export class Live implements LiveQuery {
   readonly collection: string;
   readonly #query: Reading;
-  readonly #orders: Orders;
   readonly #changed = new Emitter();
   readonly #closed: (live: Live) => void;
   readonly #projected = new WeakMap<Entry, Entry>();
@@ -64,14 +63,13 @@ export class Live implements LiveQuery {
   #lastSynced: number | null = null;
   #result: QueryResult | undefined;
 
-  /** `orders` are the space's, or a function that gives what is shown of the collection; `closed` is told of the end. Throws as {@link readQuery}. */
-  constructor(query: Query, orders: Orders | ((collection: string) => Iterable<Entry>), closed: (live: Live) => void) {
+  /** `orders` are the space's; `closed` is told of the end. Throws as {@link readQuery}. */
+  constructor(query: Query, orders: Orders, closed: (live: Live) => void) {
     this.#query = readQuery(query);
     this.collection = query.in;
     this.#whole = this.#query.after === undefined && this.#query.skip + this.#query.limit === 0;
-    this.#orders = typeof orders === "function" ? new Orders(orders) : orders;
     this.#closed = closed;
-    this.#shared = this.#orders.open(this.collection, this.#query);
+    this.#shared = orders.open(this.collection, this.#query);
     this.#total = this.#shared.order.size;
     if (!this.#whole) this.#refresh();
     this.#ready = new Promise((resolve) => (this.#readied = resolve));
@@ -110,9 +108,8 @@ export class Live implements LiveQuery {
     this.#closed(this);
   }
 
-  /** Takes a step; true if there is something to {@link notify} of. */
+  /** Takes a step that the orders have taken; true if there is something to {@link notify} of. */
   update(step: Step): boolean {
-    this.#orders.take(step);
     if (this.#shared?.changed !== true) return false;
     const total = this.#total;
     this.#total = this.#shared.order.size;

@@ -145,9 +145,12 @@ export class MemoryDisk {
     return () => this.#users.delete(ending);
   }
 
-  /** Empties the disk, and its stores find it lost, as if the user had deleted the data of the site. New stores may be made on it. */
-  lose(): void {
-    this.#table = new Table();
+  /**
+   * Empties the disk, and its stores find it lost, as if the user had deleted the data of the site; with `keep` it is not
+   * emptied, as if the browser had closed it. New stores may be made on it.
+   */
+  lose(keep = false): void {
+    if (!keep) this.#table = new Table();
     for (const ending of this.#users) ending.lose("the memory store was deleted");
     this.#users.clear();
   }

@@ -74,7 +74,7 @@ export class Mirror {
     const { view } = last;
     const rev = this.rev + 1;
     await vault.commit(epoch, rev, {
-      patch, view, reset, left: records.flatMap(({ left }) => left), rejected: records.flatMap(({ rejected }) => rejected),
+      patch, view, reset, left: records.flatMap(({ left }) => left), rejected: records.flatMap(({ rejected }) => rejected), at: last.at,
     });
     this.rev = rev;
     this.view = view;

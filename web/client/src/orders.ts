@@ -1,4 +1,4 @@
-import type { Change, Entry } from "./api.js";
+import type { Change, Entry, Indexes } from "./api.js";
 import { boundsOf, type Side } from "./bounds.js";
 import { SynclineError } from "./errors.js";
 import { checkCollection } from "./key.js";
@@ -7,9 +7,6 @@ import { getPath, parsePath, type Path } from "./path.js";
 import { Query } from "./query.js";
 import type { Selector } from "./selector.js";
 import type { Step } from "./step.js";
-
-/** Dotted paths by collection; at most 16 each. */
-export type IndexPaths = { readonly [collection: string]: readonly string[] };
 
 const MAX_INDEXES = 16;
 
@@ -55,14 +52,13 @@ export class Orders {
   readonly #shared = new Map<string, Map<string, Shared>>();
   /** Those that are indexes. */
   readonly #kept = new Set<Shared>();
-  readonly #taken = new WeakSet<Step>();
 
   /**
    * `entries` gives what is shown of a collection. An index is an order of all
    * of it by one path, made when a query first has a use for it, and kept.
    * Throws `bad_name` for what are no indexes, ValueError for what is no path.
    */
-  constructor(entries: (collection: string) => Iterable<Entry>, indexes: IndexPaths = {}) {
+  constructor(entries: (collection: string) => Iterable<Entry>, indexes: Indexes = {}) {
     this.#entries = entries;
     for (const [collection, paths] of Object.entries(indexes)) {
       checkCollection(collection);
@@ -80,10 +76,8 @@ export class Orders {
     return (path === undefined ? this.#get(collection, query) : this.#index(collection, path)).use();
   }
 
-  /** Brings all orders up to date, once for each step. Comes before anything else looks at one of them. */
+  /** Brings all orders up to date; each step once, in order, before anything else looks at one of them. */
   take(step: Step): void {
-    if (this.#taken.has(step)) return;
-    this.#taken.add(step);
     for (const [collection, held] of this.#shared) {
       const changes = step.changes.filter((change) => change.collection === collection);
       for (const shared of held.values()) shared.take(step.reset, changes);

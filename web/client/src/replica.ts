@@ -164,8 +164,17 @@ export class Replica {
   /** A queued mutation is stored: it gets its place and the next id on the wire. */
   place(item: Item, order: number): Step {
     const recorder = this.#record();
-    if (this.#overlay.move(item, order)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    this.#shift(item, order);
     this.#queue.assign(item, order);
+    item.stored();
+    return recorder.finish();
+  }
+
+  /** A queued mutation is stored and has its place, but its id on the wire is not known here: {@link requeue} must follow. */
+  keep(item: Item, order: number): Step {
+    const recorder = this.#record();
+    this.#shift(item, order);
+    item.order = order;
     item.stored();
     return recorder.finish();
   }
@@ -175,7 +184,7 @@ export class Replica {
     const recorder = this.#record();
     this.#queue.withdraw(item);
     item.wire = 0;
-    if (this.#overlay.move(item, UNSAVED + ++this.#serial)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    this.#shift(item, UNSAVED + ++this.#serial);
     return recorder.finish();
   }
 
@@ -409,6 +418,10 @@ export class Replica {
   #drop(kind: "gap" | "nothing"): DiffResult {
     this.#parts = undefined;
     return { kind };
+  }
+
+  #shift(item: Item, order: number): void {
+    if (this.#overlay.move(item, order)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
   }
 
   #push(item: Item): Item {

@@ -32,6 +32,8 @@ export interface Count {
   readonly client: string;
   readonly wire: number;
   readonly order: number;
+  /** Names the store: another one that has taken its place has another name. */
+  readonly store: string;
 }
 
 /** What the store knows of mutations. */
@@ -41,6 +43,10 @@ export interface Pending {
   readonly queue: readonly Stored[];
   /** By time of refusal. */
   readonly rejected: readonly StoredRejection[];
+  /** Mutations that the first leader of this store knew of; undefined while there was none. See {@link Vault.found}. */
+  readonly known: readonly string[] | undefined;
+  /** When what is confirmed was last written, in milliseconds since 1970; null: never. */
+  readonly synced: number | null;
 }
 
 /** A step of the leader's, to be written. */
@@ -51,6 +57,8 @@ export interface Record {
   /** Places of mutations that left the queue. */
   readonly left: readonly number[];
   readonly rejected: readonly StoredRejection[];
+  /** Milliseconds since 1970. */
+  readonly at: number;
   /** Confirmed state, whole, where the patch does not lead there. */
   readonly reset: Confirmed | undefined;
 }
@@ -69,12 +77,18 @@ export class Vault {
   readonly #prefix: string;
   readonly #newClient: () => string;
   #archive: Archive;
+  #name: string | undefined;
 
   constructor(store: Store, path: string, newClient: () => string) {
     this.#store = store;
     this.#prefix = path + "\0";
     this.#newClient = newClient;
     this.#archive = this.#open();
+  }
+
+  /** The store's name, once something was read or saved. */
+  get name(): string | undefined {
+    return this.#name;
   }
 
   #open(): Archive {
@@ -90,14 +104,21 @@ export class Vault {
   /** The queue, the rejected list and the counters; makes the counters if there are none. */
   async pending(): Promise<Pending> {
     const key = this.#prefix + "k";
-    const rows = await this.#store.range(key, after(this.#prefix + "r"));
+    const rows = await this.#store.range(key, after(this.#prefix + "s"));
     const read = <T>(prefix: string): T[] => rows.filter(([k]) => k.startsWith(this.#prefix + prefix)).map(([, text]) => JSON.parse(text) as T);
     const [count = await this.#begin(key)] = read<Count>("k");
-    return { count, queue: read<Stored>("q"), rejected: read<StoredRejection>("r").sort((a, b) => a.at - b.at) };
+    const [known] = read<string[]>("l");
+    const [synced = null] = read<number>("s");
+    this.#name = count.store;
+    return { count, queue: read<Stored>("q"), rejected: read<StoredRejection>("r").sort((a, b) => a.at - b.at), known, synced };
+  }
+
+  #zero(): Count {
+    return { client: this.#newClient(), wire: 0, order: 0, store: this.#newClient() };
   }
 
   async #begin(key: string): Promise<Count> {
-    let count: Count = { client: this.#newClient(), wire: 0, order: 0 };
+    let count = this.#zero();
     await this.#store.update([key], ([there]) => {
       if (there !== undefined) count = JSON.parse(there) as Count;
       return there === undefined ? { put: [[key, JSON.stringify(count)]] } : undefined;
@@ -113,12 +134,13 @@ export class Vault {
     await this.#store.update(
       [key],
       ([text]) => {
-        const count: Count = text === undefined ? { client: this.#newClient(), wire: 0, order: 0 } : (JSON.parse(text) as Count);
+        const count = text === undefined ? this.#zero() : (JSON.parse(text) as Count);
         let { wire, order } = count;
         client = count.client;
+        this.#name = count.store;
         stored = items.map(({ id, body }) => ({ id, order: ++order, wire: ++wire, body }));
         return {
-          put: [[key, JSON.stringify({ client, wire, order })], ...stored.map((item) => this.#queued(item))],
+          put: [[key, JSON.stringify({ ...count, wire, order })], ...stored.map((item) => this.#queued(item))],
           del: retried.map((id) => this.#rejected(id)),
         };
       },
@@ -127,18 +149,27 @@ export class Vault {
     return { client, stored };
   }
 
+  /**
+   * Notes the mutations that the first leader of this store knows of, queued or
+   * done with. If the store has taken the place of one that was lost, a tab that
+   * had stored others there stores them again once it sees this.
+   */
+  async found(epoch: number, known: readonly string[]): Promise<void> {
+    await this.#fenced(epoch, { put: [[this.#prefix + "l", JSON.stringify(known)]] });
+  }
+
   /** Forgets a rejected mutation. */
   async discard(id: string): Promise<void> {
     await this.#store.update([], () => ({ del: [this.#rejected(id)] }));
   }
 
   /** Writes what has happened, as the next rev. Rejects with {@link Deposed} if another tab leads. */
-  async commit(epoch: number, rev: number, { patch, view, left, rejected, reset }: Record): Promise<void> {
+  async commit(epoch: number, rev: number, { patch, view, left, rejected, at, reset }: Record): Promise<void> {
     const { cursor = "", put, del } = patch;
     const changes = reset === undefined ? this.#archive.append({ rev, cursor, view, put, del }) : this.#archive.replace(rev, cursor, view, reset);
     await this.#fenced(epoch, {
       ...changes,
-      put: [...(changes.put ?? []), ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
+      put: [...(changes.put ?? []), [this.#prefix + "s", String(at)], ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
       del: [...(changes.del ?? []), ...left.map((order) => this.#queued({ order })[0])],
     });
   }
@@ -161,7 +192,7 @@ export class Vault {
   rewrite(epoch: number, seen: Count, client: string, wire: number, items: readonly Stored[]): Promise<boolean> {
     const key = this.#prefix + "k";
     const queue = this.#prefix + "q";
-    const count: Count = { client, wire, order: seen.order };
+    const count: Count = { ...seen, client, wire };
     return this.#fenced(
       epoch,
       { drop: [[queue, after(queue)]], put: [[key, JSON.stringify(count)], ...items.map((item) => this.#queued(item))] },

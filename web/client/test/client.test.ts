@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Client, RejectedError, type Status } from "../src/index.js";
+import { Client, type Query, RejectedError, type Status } from "../src/index.js";
 import { FakeServer } from "./fake.js";
 import { cards, connect, pass, settle, VIEW } from "./harness.js";
 
@@ -167,6 +167,19 @@ describe("the client", () => {
     expect(() => client.space("Demo", { view: VIEW })).toThrow(expect.objectContaining({ code: "bad_name" }));
     expect(() => client.space("a/b/c/d/e/f/g/h/i", { view: VIEW })).toThrow(expect.objectContaining({ code: "bad_name" }));
     expect(() => client.space("other", { view: [{ in: "cards", where: { $nope: 1 } }] })).toThrow(expect.objectContaining({ code: "bad_selector" }));
+  });
+
+  it("keeps declared indexes, which change no answer", async () => {
+    expect(() => client.space("bad", { view: VIEW, indexes: { cards: ["a..b"] } })).toThrow(expect.objectContaining({ code: "bad_name", path: "a..b" }));
+    expect(() => client.space("bad", { view: VIEW, indexes: { cards: "n" as never } })).toThrow(expect.objectContaining({ code: "bad_name" }));
+    const [plain, indexed] = [{}, { indexes: { cards: ["n"] } }].map((options, i) => client.space(`demo/index-${i}`, { view: VIEW, ...options }));
+    const asked: Query[] = [{ in: "cards", sort: ["n"], limit: 3 }, { in: "cards", where: { n: { $gt: 4 } }, sort: [{ n: "desc" }] }];
+    const [ours, theirs] = [indexed, plain].map((space) => asked.map((query) => space!.query(query)));
+    for (const space of [plain, indexed]) for (let i = 0; i < 9; i++) space?.put("cards", `c${i}`, { n: (i * 5) % 9 });
+    await settle();
+    for (const space of [plain, indexed]) space?.patch("cards", "c3", { $set: { n: 8.5 } });
+    for (const [i, live] of (ours ?? []).entries()) expect(live.rows.map(({ id, value }) => [id, value])).toEqual(theirs?.[i]?.rows.map(({ id, value }) => [id, value]));
+    expect(ours?.[1]?.rows[0]?.id).toBe("c3");
   });
 
   it("has many spaces on one connection", async () => {

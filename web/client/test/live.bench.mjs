@@ -66,6 +66,7 @@ function compare(name, lives, freshCost, make) {
   for (let batch = 0; batch < 15; batch++) {
     const made = steps(200, make);
     costs.push(cost(made.length, (i) => {
+      orders.take(made[i]);
       for (const live of lives) if (live.update(made[i])) live.notify();
       for (const live of lives) if (live.rows.length !== 50) throw new Error(`${live.rows.length} rows`);
     }));

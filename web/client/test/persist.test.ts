@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { StoreError } from "../src/store.js";
-import { MemoryDisk } from "../src/memory.js";
+import { type Store, StoreError } from "../src/store.js";
+import { MemoryDisk, MemoryStore } from "../src/memory.js";
 import { FakeBrowser } from "./browser.js";
 import { FakeServer } from "./fake.js";
 import { cards, pass, VIEW } from "./harness.js";
@@ -47,8 +47,31 @@ describe("a store", () => {
     expect(query.result.status).toBe("loading");
     await rest();
     expect(query.rows).toMatchObject([{ id: "c1", value: { n: 1 }, state: "confirmed" }]);
-    expect(query.result.status).toBe("stale");
+    expect(query.result).toMatchObject({ status: "stale", lastSynced: 1_000_000 });
     await query.ready;
+  });
+
+  it("in IndexedDB is one that the browser is asked to keep, once there is something to lose", async () => {
+    const persist = vi.fn(() => Promise.resolve(true));
+    vi.stubGlobal("navigator", { storage: { persist } });
+    const store = async (): Promise<Store> => {
+      const memory = new MemoryStore(disk);
+      return new Proxy<Store>(memory, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          return name === "kind" ? "indexeddb" : typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    };
+    const [one, other] = [tab({ store }), tab()];
+    await rest();
+    expect(persist).not.toHaveBeenCalled();
+    other.space.put("cards", "a", {});
+    one.space.put("cards", "b", {});
+    one.space.put("cards", "c", {});
+    await rest();
+    expect(persist).toHaveBeenCalledTimes(1);
+    vi.unstubAllGlobals();
   });
 
   it("resumes from where it was: only what has changed is sent", async () => {
@@ -159,6 +182,60 @@ describe("a store", () => {
     await rest();
     expect(onServer()).toEqual({ "cards/a": { n: 1 }, "cards/b": { n: 2 } });
     expect(third.cards).toEqual(onServer());
+  });
+
+  it("that is deleted underneath is opened until that succeeds", async () => {
+    let refuse = false;
+    const one = tab({ store: () => (refuse ? Promise.reject(new StoreError("unavailable", "not now")) : Promise.resolve(new MemoryStore(disk))) });
+    await rest();
+    refuse = true;
+    disk.lose();
+    one.space.put("cards", "a", { n: 1 });
+    await rest();
+    expect(one.space.status.storage).toMatchObject({ kind: "memory", message: "not now" });
+    refuse = false;
+    await pass(6000);
+    await rest();
+    expect(one.space.status).toMatchObject({ state: "live", pending: 0, storage: { kind: "disk" } });
+    expect(onServer()).toEqual({ "cards/a": { n: 1 } });
+  });
+
+  it("that is deleted while a tab sleeps gets back what only this tab knows of, once", async () => {
+    const [leader, sleeper] = [tab(), tab()];
+    await rest();
+    leader.space.put("cards", "n", { n: 0 });
+    await rest();
+    browser.delay = () => 100;
+    const made = sleeper.space.mutate((tx) => tx.patch("cards", "n", { $inc: { n: 1 } }));
+    await rest();
+    await made.saved;
+    sleeper.freeze();
+    browser.delay = () => 0;
+    disk.lose();
+    await pass(2000);
+    await rest();
+    expect(onServer()).toEqual({ "cards/n": { n: 0 } });
+    sleeper.thaw();
+    await pass(2000);
+    await rest();
+    expect(onServer()).toEqual({ "cards/n": { n: 1 } });
+    for (const one of [leader, sleeper]) expect(one.space.status).toMatchObject({ pending: 0, storage: { kind: "disk" } });
+  });
+
+  it("that is closed underneath is used on", async () => {
+    const [leader, other] = [tab(), tab()];
+    await rest();
+    leader.client.goOffline();
+    for (const [i, one] of [leader, other].entries()) await one.space.put("cards", `c${i}`, {}).saved;
+    disk.lose(true);
+    await rest();
+    leader.client.goOnline();
+    await rest();
+    expect(onServer()).toEqual({ "cards/c0": {}, "cards/c1": {} });
+    leader.kill();
+    other.space.put("cards", "c2", {});
+    await rest();
+    expect(Object.keys(onServer() as object)).toEqual(["cards/c0", "cards/c1", "cards/c2"]);
   });
 
   it("that is damaged is said and fetched anew", async () => {

@@ -233,4 +233,15 @@ describe("a browser", () => {
     client.close();
     expect(listeners.size).toBe(0);
   });
+
+  it("without a network is believed from the start, but of a server on the same machine", async () => {
+    vi.stubGlobal("navigator", { onLine: false });
+    for (const [url, state] of [["https://far.example/x", "offline"], ["http://localhost.far.example", "offline"], ["http://localhost:4600", "live"], ["http://127.0.0.1", "live"], ["http://[::1]:1/", "live"]]) {
+      const one = connect(server, { url: url ?? "" });
+      const board = one.space("demo/board", { view: VIEW });
+      await settle();
+      expect([url, board.status.state]).toEqual([url, state]);
+      one.close();
+    }
+  });
 });

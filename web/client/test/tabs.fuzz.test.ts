@@ -15,7 +15,7 @@ type Act = { readonly do: string; readonly tab: number; readonly n: number };
 const act: fc.Arbitrary<Act> = fc.record({
   do: fc.constantFrom(
     "mutate", "mutate", "mutate", "mutate", "open", "kill", "close", "freeze", "thaw", "hide", "show", "cut", "fail", "full",
-    "lose", "pause", "resume", "write", "wait", "wait", "settle", "late",
+    "lose", "shut", "pause", "resume", "write", "wait", "wait", "settle", "late",
   ),
   tab: which,
   n: fc.nat(1500),
@@ -84,6 +84,9 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
       case "lose":
         if (losing) disk.lose();
         break;
+      case "shut":
+        if (losing) disk.lose(true);
+        break;
       case "pause":
         tab?.client.goOffline();
         break;
@@ -140,8 +143,6 @@ it("no mutation that was saved is lost, and none is applied twice, whatever beco
   await fc.assert(fc.asyncProperty(fc.array(act, { maxLength: 50 }), (acts) => play(acts, false)), { numRuns: RUNS, endOnFailure: process.env["SHRINK"] === undefined });
 }, 600_000);
 
-// About one schedule in a hundred still ends with a mutation that one tab shows as pending for ever, after a store that was removed
-// in its first moments: behind the flag until that is understood. Nothing was lost or applied twice in any of them.
-it.runIf(process.env["TABS"] !== undefined)("the same where the browser removes the store", async () => {
+it("the same where the browser removes the store", async () => {
   await fc.assert(fc.asyncProperty(fc.array(act, { maxLength: 30 }), (acts) => play(acts, true)), { numRuns: RUNS / 2, endOnFailure: process.env["SHRINK"] === undefined });
 }, 600_000);

@@ -45,7 +45,7 @@ export class Tab {
         },
       ]),
     ) as typeof dials;
-    const store = async (): Promise<Store> => fenced(new MemoryStore(disk), tab);
+    const store = async (): Promise<Store> => fenced(new MemoryStore(disk), tab, () => 10 * browser.delay());
     this.client = new Client({ url: "http://fake", user: "ada", random: () => 0.5, now: () => Date.now(), store, ...options }, own, tab.platform);
     this.space = this.client.space("demo/board", { view: options.view ?? VIEW, presence: options.presence ?? false });
     this.query = this.space.query({ in: "cards" });
@@ -91,8 +91,8 @@ export class Tab {
   }
 }
 
-/** A store that a dead tab gets no answer from, and a frozen one gets it late. */
-function fenced(store: Store, tab: FakeTab): Store {
+/** A store that a dead tab gets no answer from, and a frozen one gets it late. Of a loss it hears after `delay` milliseconds. */
+function fenced(store: Store, tab: FakeTab, delay: () => number): Store {
   const late = async <T>(call: () => Promise<T>): Promise<T> => {
     if (tab.dead) return never;
     const result = await call().then(
@@ -109,7 +109,11 @@ function fenced(store: Store, tab: FakeTab): Store {
     get: (keys) => late(() => store.get(keys)),
     range: (from, to) => late(() => store.range(from, to)),
     update: (keys, decide, options) => late(() => store.update(keys, decide, options)),
-    onLost: (fn) => store.onLost((error) => tab.run(() => fn(error))),
+    onLost: (fn) => store.onLost((error) => {
+      const wait = delay();
+      if (wait === 0) tab.run(() => fn(error));
+      else setTimeout(() => tab.run(() => fn(error)), wait);
+    }),
     close: () => store.close(),
     destroy: () => store.destroy(),
   };

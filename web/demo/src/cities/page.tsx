@@ -13,7 +13,7 @@ import { useStock } from "./stock.js";
 import { Table } from "./table.js";
 import { Toolbar } from "./toolbar.js";
 
-const OPTIONS = { view: [{ in: CITIES }], presence: true };
+const OPTIONS = { view: [{ in: CITIES }], presence: true, indexes: { [CITIES]: ["name", "country"] } };
 const KEYS: Keys = [
   ["← ↑ ↓ →", "Go from cell to cell"],
   ["PgUp or PgDn", "A page up or down"],
