@@ -152,7 +152,8 @@ export class Keeper implements Desk {
   /** The leader's replica has made this step, which changed confirmed rows so, or replaced confirmed state. */
   record(step: Step, view: View, rows: Pick<Patch, "put" | "del">): void {
     if (this.#vault === undefined) return;
-    const { applied } = step;
+    // What another tab has made and nobody has seen stored may have left the queue here: of its end nothing is known.
+    const applied = step.applied.filter(({ order }) => order < UNSAVED);
     const rejected = step.rejected.map(({ id }) => id);
     for (const { id } of applied) this.#ledger.finished(id);
     for (const id of rejected) this.#ledger.finished(id);

@@ -36,6 +36,7 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
   server.space().write({ op: "put", in: "cards", id: "n", value: { n: 0 } });
   const tabs: Tab[] = [new Tab(browser, server, disk)];
   const saved = new Map<string, Tab>();
+  const all = new Map<string, Tab>();
   let count = 0;
   let failing = 0;
   disk.before = () => {
@@ -55,6 +56,7 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
           tx.put("cards", id, {});
           tx.patch("cards", "n", { $inc: { n: 1 } });
         });
+        all.set(id, tab);
         made.saved.then(() => saved.set(id, tab), () => undefined);
         break;
       }
@@ -127,6 +129,7 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
     // What only the store knew, because the tab is dead, is gone with a store that was removed.
     if (!losing || tab.alive) expect(there, "none lost").toHaveProperty([`cards/${id}`]);
   }
+  for (const [id, tab] of all) if (tab.alive) expect(there, "none of a tab that lives is lost").toHaveProperty([`cards/${id}`]);
   for (const tab of tabs.filter((one) => one.alive)) {
     expect(tab.space.status).toMatchObject({ state: "live", pending: 0, rejected: 0, storage: { kind: "disk" } });
     expect(tab.query.result.status).toBe("live");
