@@ -8,6 +8,9 @@ import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type CDPSession, type Page } from "playwright-core";
 import { executable, QUIET } from "./window.js";
 
+/** Processes are to be those of tabs; and pages that a test makes up, which belong to no network, may open WebSockets to this machine. */
+const OFF = "SpareRendererForSitePerProcess,LocalNetworkAccessChecks";
+
 /** One tab and the process that runs it. */
 export interface Tab {
   readonly page: Page;
@@ -35,7 +38,7 @@ export class Chromium {
 
   /** Starts the browser on its profile. */
   async run(): Promise<void> {
-    const args = [...QUIET, "--headless=new", "--disable-features=SpareRendererForSitePerProcess", `--user-data-dir=${this.#profile}`, "--remote-debugging-port=0", "about:blank"];
+    const args = [...QUIET, "--headless=new", `--disable-features=${OFF}`, `--user-data-dir=${this.#profile}`, "--remote-debugging-port=0", "about:blank"];
     const child = spawn(executable(), args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
     this.#process = child;
     const address = await new Promise<string>((resolve, reject) => {

@@ -213,7 +213,7 @@ describe("no mutation that was saved is lost, none is applied twice,", () => {
     for (let round = 0; round < ROUNDS; round++) {
       const both = round % 2 === 0 ? [await open("ada", name), await open()] : [await open(), await open("ada", name)];
       await Promise.all(both.map(({ page }) => settled(page)));
-      for (const [n, { page }] of both.entries()) await page.evaluate((id) => window.page.write(id, 3), `v${round}-${n}`);
+      for (const [n, { page }] of both.entries()) await page.evaluate((id) => window.page.write(id, 3, 50), `v${round}-${n}`);
       for (const { page } of both) await busy(page, 2 + (round % 5));
       const [victim, witness] = round % 4 < 2 ? both : [...both].reverse();
       if (victim === undefined || witness === undefined) throw new Error("no tabs");

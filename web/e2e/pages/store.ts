@@ -24,10 +24,13 @@ const page = {
   mark,
   /** Takes back what a test has planted. */
   relieve: (): unknown => undefined,
-  /** Makes marks, one after the other, for ever. */
-  write(prefix: string, every: number): void {
+  /** Makes marks, one after the other. */
+  write(prefix: string, every: number, most = Infinity): void {
     let n = 0;
-    setInterval(() => mark(`${prefix}-${n++}`), every);
+    const timer = setInterval(() => {
+      mark(`${prefix}-${n++}`);
+      if (n >= most) clearInterval(timer);
+    }, every);
   },
   look: () => ({
     status: client.status,
