@@ -6,7 +6,7 @@ import { openIndexedDB } from "../client/src/indexeddb.js";
 import { EPOCH } from "../client/src/vault.js";
 
 const URL = "http://bench.invalid";
-const NAME = `syncline/1/${URL}/bench`;
+const NAME = `syncline/2/${URL}/bench`;
 const PATH = "bench/rows";
 
 /** Records of some 200 bytes, as in `go run ./bench`. */

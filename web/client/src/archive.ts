@@ -9,7 +9,7 @@
  */
 
 import type { Entry, View } from "./api.js";
-import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State, type Stored } from "./chunk.js";
+import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State } from "./chunk.js";
 import { SynclineError } from "./errors.js";
 import type { Changes, Store } from "./store.js";
 import type { Confirmed } from "./sum.js";
@@ -87,7 +87,7 @@ export class Archive {
       const entries = new Map<string, Entry>();
       let tell = first;
       for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection))) {
-        for (const [id, version, value] of rows) entries.set(id, { collection, id, value, version, state: "confirmed" });
+        for (const entry of rows) entries.set(entry.id, entry);
         if (entries.size > 0) {
           tell?.([...entries.values()]);
           tell = undefined;
@@ -115,10 +115,7 @@ export class Archive {
   /** What puts `confirmed` in the place of all that there is, be it damaged. Throws `bad_rev` if the rev is not above the last. */
   replace(rev: number, cursor: string, view: View, confirmed: Confirmed): Changes {
     if (!(rev > this.#state.rev)) throw badRev(rev);
-    const pieces = [...confirmed].map(([name, entries]) => {
-      const rows = [...entries.values()].map(({ id, version, value }): Stored => [id, version, value]);
-      return [name, pack(sort(rows))] as const;
-    });
+    const pieces = [...confirmed].map(([name, entries]) => [name, pack(sort([...entries.values()]))] as const);
     return { ...this.#clear(), put: this.#settle({ ...this.#state.manifest, rev, cursor, view }, pieces) };
   }
 
@@ -187,7 +184,7 @@ export class Archive {
   }
 
   /** The rows of chunks, with changes made; those of the first as soon as may be. Without chunks: once, the rows of none. */
-  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed): AsyncGenerator<readonly [Chunk | undefined, readonly Stored[]]> {
+  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed): AsyncGenerator<readonly [Chunk | undefined, readonly Entry[]]> {
     if (chunks.length === 0) yield [undefined, merge([], changed?.get(undefined))];
     for (let from = 0, to = 1; from < chunks.length; from = to, to += BATCH) {
       const some = chunks.slice(from, to);
@@ -202,7 +199,7 @@ export class Archive {
     const taken = old.filter((chunk, i) => changed.has(chunk) || (chunk.size < MAX_SIZE / 2 && chunk.rows < MAX_ROWS / 2 && (touched(i - 1) || touched(i + 1))));
     const pieces: (Chunk | Draft)[] = [];
     // Rows of neighbours are packed together.
-    let run: Stored[] = [];
+    let run: Entry[] = [];
     let at = 0;
     for await (const [chunk, rows] of this.#rows(name, taken, changed)) {
       const next = chunk ? old.indexOf(chunk) : 0;

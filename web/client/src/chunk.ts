@@ -1,16 +1,15 @@
 /**
  * What the values of an archive look like: the manifest, the records of the
  * log, and the chunks, which are many entries of one collection in the order
- * of their ids, as one JSON text. All pure; archive.ts reads and writes them.
+ * of their ids, as one JSON text: [[id, version, id, version, …], [value, …]].
+ * JSON.parse is a quarter faster at values that follow values like them than
+ * at rows. All pure; archive.ts reads and writes them.
  */
 
-import type { View } from "./api.js";
+import type { Entry, View } from "./api.js";
 import { SynclineError } from "./errors.js";
 import { type Doc, isDoc } from "./value.js";
 import type { Del, Put } from "./wire.js";
-
-/** An entry without its collection. */
-export type Stored = readonly [id: string, version: number, value: Doc];
 
 /** A chunk that has no number yet. */
 export interface Draft {
@@ -53,7 +52,7 @@ export interface Logged {
 }
 
 /** What the log changes in a collection: by chunk, undefined if there is none yet; by id, undefined if it is deleted. */
-export type Changed = ReadonlyMap<Chunk | undefined, ReadonlyMap<string, Stored | undefined>>;
+export type Changed = ReadonlyMap<Chunk | undefined, ReadonlyMap<string, Entry | undefined>>;
 
 /** All of an archive but the chunks. */
 export interface State {
@@ -64,7 +63,7 @@ export interface State {
   cursor: string | undefined;
   view: View | undefined;
   /** By collection. */
-  readonly changes: Map<string, Map<Chunk | undefined, Map<string, Stored | undefined>>>;
+  readonly changes: Map<string, Map<Chunk | undefined, Map<string, Entry | undefined>>>;
   /** What the log costs to read, in code units. */
   weight: number;
 }
@@ -86,10 +85,12 @@ export const MAX_ROWS = 2000;
 
 /** How many rows are made into text at once. */
 const BLOCK = 16;
+/** Code units of a chunk beside its parts, and a comma after each but the last of both lists. */
+const BRACKETS = 5;
 /** What a record of the log weighs beside its text: many small values are slow to read. */
 const RECORD = 256;
 const NOTHING: Manifest = { rev: 0, next: 1, collections: new Map() };
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** FNV-1a over code units: no change of one unit goes unseen. 2 ns a unit in Chromium, a quarter of what JSON.parse takes. */
 export function hash(text: string): number {
@@ -150,16 +151,20 @@ export function loggedOf(text: string | undefined, at: number): Logged {
 }
 
 /** Reads a chunk of a collection. Throws {@link DamageError} if its rows are not those that were written. */
-export function rowsOf({ n, first, rows, sum }: Chunk, text: string | undefined, collection: string): readonly Stored[] {
+export function rowsOf({ n, first, rows, sum }: Chunk, text: string | undefined, collection: string): readonly Entry[] {
   const what = `chunk ${n} of ${collection}`;
-  const list = parse(text, sum);
-  check(Array.isArray(list) && list.length === rows, what);
+  const lists = parse(text, sum);
+  check(isList(lists, Array.isArray), what);
+  const [heads = [], values = []] = lists as unknown[][];
+  check(values.length === rows && heads.length === 2 * rows, what);
   let last: string | undefined;
-  for (const row of list) {
-    check(isStored(row) && (last === undefined ? row[0] === first : row[0] > last), what);
-    last = row[0];
-  }
-  return list;
+  return values.map((value, i) => {
+    const id = heads[2 * i];
+    const version = heads[2 * i + 1];
+    check(isText(id) && isVersion(version) && isDoc(value) && (last === undefined ? id === first : id > last), what);
+    last = id;
+    return entryOf(collection, id, version, value);
+  });
 }
 
 /** The state of a manifest and an empty log; by default that of an empty store. */
@@ -174,11 +179,11 @@ export function advance(state: State, { rev, cursor, view, put, del }: Logged, s
   state.cursor = cursor;
   state.view = view ?? state.view;
   state.weight += size + RECORD;
-  const note = (name: string, id: string, row?: Stored): void => {
+  const note = (name: string, id: string, row?: Entry): void => {
     const chunk = find(state.manifest.collections.get(name) ?? [], id);
     under(under(state.changes, name), chunk).set(id, row);
   };
-  for (const [name, id, version, value] of put) note(name, id, [id, version, value]);
+  for (const [name, id, version, value] of put) note(name, id, entryOf(name, id, version, value));
   for (const [name, id] of del) note(name, id);
 }
 
@@ -200,44 +205,49 @@ function under<K, A, B>(map: Map<K, Map<A, B>>, key: K): Map<A, B> {
 }
 
 /** Sorts rows by id, in place. Quick if most of them are in order. */
-export function sort(rows: Stored[]): Stored[] {
-  return rows.sort((a, b) => (a[0] < b[0] ? -1 : 1));
+export function sort(rows: Entry[]): Entry[] {
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** Rows with changes made, in order; undefined: the entry is deleted. */
-export function merge(rows: readonly Stored[], changed?: ReadonlyMap<string, Stored | undefined>): readonly Stored[] {
+export function merge(rows: readonly Entry[], changed?: ReadonlyMap<string, Entry | undefined>): readonly Entry[] {
   if (changed === undefined) return rows;
-  const merged = rows.filter(([id]) => !changed.has(id));
+  const merged = rows.filter(({ id }) => !changed.has(id));
   for (const row of changed.values()) if (row !== undefined) merged.push(row);
   return sort(merged);
 }
 
 /** Makes rows, which are in order, into chunks as full as they may be. */
-export function pack(rows: readonly Stored[]): Draft[] {
+export function pack(rows: readonly Entry[]): Draft[] {
   const drafts: Draft[] = [];
-  let parts: string[] = [];
-  let size = 1;
+  let heads: string[] = [];
+  let values: string[] = [];
+  let size = BRACKETS;
   let from = 0;
   const close = (to: number): void => {
     const first = rows[from];
-    if (first !== undefined) drafts.push({ first: first[0], rows: to - from, text: `[${parts.join(",")}]` });
-    parts = [];
-    size = 1;
+    if (first !== undefined) drafts.push({ first: first.id, rows: to - from, text: `[[${heads.join(",")}],[${values.join(",")}]]` });
+    heads = [];
+    values = [];
+    size = BRACKETS;
     from = to;
   };
   // A block of rows at a time, which costs little more than all at once; row by row, which costs double, near the end of a chunk.
   for (let at = 0, take = BLOCK; at < rows.length; ) {
     const block = rows.slice(at, at + take);
-    const part = JSON.stringify(block).slice(1, -1);
-    const full = size + part.length >= MAX_SIZE || at + block.length - from > MAX_ROWS;
+    const head = members(block.flatMap(({ id, version }) => [id, version]));
+    const value = members(block.map(({ value }) => value));
+    const more = head.length + value.length + 2;
+    const full = size + more > MAX_SIZE || at + block.length - from > MAX_ROWS;
     if (full && take > 1) {
       take = 1;
     } else if (full && at > from) {
       close(at);
       take = BLOCK;
     } else {
-      parts.push(part);
-      size += part.length + 1;
+      heads.push(head);
+      values.push(value);
+      size += more;
       at += block.length;
     }
   }
@@ -245,11 +255,20 @@ export function pack(rows: readonly Stored[]): Draft[] {
   return drafts;
 }
 
+/** A list as JSON, without brackets. */
+function members(list: readonly unknown[]): string {
+  return JSON.stringify(list).slice(1, -1);
+}
+
+function entryOf(collection: string, id: string, version: number, value: Doc): Entry {
+  return { collection, id, value, version, state: "confirmed" };
+}
+
 const isText = (v: unknown): v is string => typeof v === "string";
 const isCount = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0;
 const isList = (v: unknown, each: (v: unknown) => boolean): boolean => Array.isArray(v) && v.every(each);
-const isStored = (v: unknown): v is Stored => Array.isArray(v) && isText(v[0]) && isCount(v[1]) && v[1] > 0 && isDoc(v[2]);
-const isPut = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isStored(v.slice(1));
+const isVersion = (v: unknown): v is number => isCount(v) && v > 0;
+const isPut = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isText(v[1]) && isVersion(v[2]) && isDoc(v[3]);
 const isDel = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isText(v[1]);
 const isChunk = (v: unknown): boolean => isDoc(v) && isText(v["first"]) && [v["n"], v["rows"], v["size"], v["sum"]].every(isCount);
 const isPart = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isList(v[1], isChunk);

@@ -14,7 +14,7 @@ import { DIALS, TRANSPORTS } from "./transports.js";
 import { readView, sameView } from "./view.js";
 
 /** The version of what is in a store, and of what tabs tell each other: builds of different versions share neither. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Addresses of the machine that the client runs on. */
 const LOCAL = /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/;

@@ -89,14 +89,19 @@ export class Replica {
   }
 
   /** All entries of a collection as shown, in no order. */
-  *entries(collection: string): IterableIterator<Entry> {
+  entries(collection: string): Iterable<Entry> {
     const prefix = collection + "/";
-    // No key is made for an entry that nothing but the server has touched: this runs over whole collections.
     const covered = new Set<string>();
     for (const [key] of this.#overlay.shown()) if (key.startsWith(prefix)) covered.add(key.slice(prefix.length));
+    const entries = this.#confirmed.get(collection)?.values() ?? [];
+    return covered.size + this.#refusals.size > 0 ? this.#mixed(entries, prefix, covered) : entries;
+  }
+
+  *#mixed(entries: Iterable<Entry>, prefix: string, covered: ReadonlySet<string>): Iterable<Entry> {
+    // No key is made for an entry that nothing but the server has touched: this runs over whole collections.
     const marked = this.#refusals.size > 0;
-    for (const entry of this.#confirmed.get(collection)?.values() ?? []) {
-      if (covered.size > 0 && covered.has(entry.id)) continue;
+    for (const entry of entries) {
+      if (covered.has(entry.id)) continue;
       yield marked ? this.#refusals.mark(prefix + entry.id, entry) : entry;
     }
     for (const id of covered) {
