@@ -7,15 +7,18 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
+/** Milliseconds that a step may take. */
+const PATIENCE = 900_000;
 const OURS = "syncline";
 const PACKAGES = { replicache: ["replicache"], rxdb: ["rxdb"], tinybase: ["tinybase"], triplit: ["@triplit/client"], pouchdb: ["pouchdb-browser", "pouchdb-find"] };
 const entries = Number(process.argv[2] ?? 100_000);
 const rounds = Number(process.argv[3] ?? 3);
-const engines = [OURS, ...(process.argv.length > 4 ? process.argv.slice(4) : Object.keys(PACKAGES))];
+const engines = [...new Set([OURS, ...(process.argv.length > 4 ? process.argv.slice(4) : Object.keys(PACKAGES))])];
 const here = import.meta.dirname;
 
 function bundle(contents, options) {
@@ -51,7 +54,9 @@ async function inPage(context, step) {
   page.on("pageerror", (error) => console.error(String(error)));
   await page.goto("https://bench.test/");
   await page.waitForFunction(() => "bench" in window);
-  const result = await page.evaluate(({ step, entries }) => window.bench[step](entries), { step, entries });
+  const running = page.evaluate(({ step, entries }) => window.bench[step](entries), { step, entries });
+  const result = await Promise.race([running, setTimeout(PATIENCE, undefined, { ref: false })]);
+  if (result === undefined) throw new Error(`${step} does not end`);
   await page.close();
   return result;
 }
