@@ -54,7 +54,7 @@ function steps(peer: Peer) {
       const after = [moved, ...ids.filter((id) => id !== moved)];
       await peer.open();
       const shown: (readonly string[])[] = [];
-      let left = PAGES;
+      let left: number = PAGES;
       let begun = 0;
       let told = 0;
       let all = (): void => undefined;

@@ -1,11 +1,11 @@
 /** What every engine is asked to do, and the records that it is asked to do it with. */
-export interface Row {
+export type Row = {
   readonly id: string;
   readonly title: string;
   readonly number: number;
   readonly flag: boolean;
   readonly group: string;
-}
+};
 
 /** One engine. One object serves one page; `open` comes before everything but `load`, which opens what it needs itself. */
 export interface Peer {

@@ -8,7 +8,7 @@ const PULL = "https://server.invalid/pull";
 const mutators = {
   async rename(tx: WriteTransaction, { id, title }: { id: string; title: string }): Promise<void> {
     const row = await tx.get<Row>(`row/${id}`);
-    await tx.set(`row/${id}`, { ...row, title });
+    if (row !== undefined) await tx.set(`row/${id}`, { ...row, title });
   },
 };
 let replicache: Replicache<typeof mutators>;
@@ -28,7 +28,7 @@ function connect(pullURL?: string): void {
 /** The API has no promise for when something is stored: it is, some time later, and the other tabs are told of that. */
 function persisted(): Promise<void> {
   const channel = new BroadcastChannel(`replicache-on-persist:${NAME}`);
-  return new Promise((resolve) => (channel.onmessage = () => resolve())).then(() => channel.close());
+  return new Promise<void>((resolve) => (channel.onmessage = () => resolve())).then(() => channel.close());
 }
 
 function ids(page: number): Promise<string[]> {
