@@ -25,7 +25,7 @@ const ROUNDS = Number(process.env["ROUNDS"] ?? 20);
  */
 const BUILDS: { readonly [name: string]: readonly (readonly [file: RegExp, from: string, to: string])[] } = {
   store: [],
-  elder: [[/\/client\.ts$/, "const FORMAT = 1;", "const FORMAT = 0;"]],
+  elder: [[/\/client\.ts$/, "const FORMAT = 2;", "const FORMAT = 1;"]],
   former: [
     [/\/keeper\.ts$/, "store: this.#vault?.name, ", ""],
     [/\/keeper\.ts$/, 'case "refilled":', 'case "unheard of":'],

@@ -98,6 +98,7 @@ interface Seed {
 class Seeds implements Hydrated {
   readonly #seeds = new Map<string, Seed>();
   readonly #entries = new Map<string, Entry>();
+  readonly #live = new WeakSet<Space>();
   /** What was computed for a queue. */
   readonly #made = new WeakMap<readonly Mutation[], Map<string, unknown>>();
 
@@ -123,7 +124,7 @@ class Seeds implements Hydrated {
 
   over(space: Space, query: Query, name: string, own: QueryResult): QueryResult {
     const seed = this.#seeds.get(key(space.path, name));
-    if (seed === undefined || own.lastSynced !== null) return own;
+    if (seed === undefined || this.#overtaken(space)) return own;
     if (own.status !== "loading" && newest(own.rows) >= seed.newest) return own;
     const base = own.status === "offline" ? seed.offline : seed.stale;
     const { pending } = space;
@@ -138,10 +139,16 @@ class Seeds implements Hydrated {
 
   overEntry(space: Space, collection: string, id: string, own: Entry | undefined): Entry | undefined {
     const seed = this.entry(space.path, collection, id);
-    if (seed === undefined || space.status.lastSynced !== null || (own?.version ?? 0) >= seed.version) return own;
+    if (seed === undefined || this.#overtaken(space) || (own?.version ?? 0) >= seed.version) return own;
     const { pending } = space;
     if (pending.length === 0) return seed;
     return this.#make(pending, key(space.path, collection, id), () => replay([seed], collection, pending).get(id));
+  }
+
+  /** Whether the space has been live since the page came: then what it has is newer. */
+  #overtaken(space: Space): boolean {
+    if (space.status.state === "live") this.#live.add(space);
+    return this.#live.has(space);
   }
 
   #make<T>(pending: readonly Mutation[], name: string, make: () => T): T {

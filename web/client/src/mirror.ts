@@ -117,11 +117,11 @@ export class Mirror {
     for (const collection of this.#needed) await this.read(collection);
   }
 
-  /** How far the store has got, and of the same moment the needed collections, if `whole`. Undefined if it went on meanwhile. */
+  /** How far the store has got, and, if `whole` and the replica is elsewhere, the needed collections as of then. Undefined if it went on meanwhile. */
   async look(vault: Vault, whole: boolean): Promise<{ held: Held; entries: Confirmed } | undefined> {
     const held = await this.held(vault);
     const entries: Confirmed = new Map();
-    for (const collection of whole ? this.#needed : []) {
+    for (const collection of whole && this.differs(held) ? this.#needed : []) {
       if (!held.collections.has(collection)) continue;
       const part = await vault.read(collection);
       if (part.rev !== held.rev) return undefined;
