@@ -75,10 +75,10 @@ func NewEnv(relations []string) (*Env, error) {
 	macros = append(
 		macros, cel.HasMacro, cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.MapMacro, cel.MapFilterMacro, cel.FilterMacro,
 		cel.GlobalMacro("get", 2, func(m cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
-			return m.NewCall("_[_]", m.NewIdent(dbVar), m.NewList(args[0], args[1])), nil
+			return m.NewCall("_[_]", m.NewCall("_[_]", m.NewIdent(dbVar), args[0]), args[1]), nil
 		}),
 		cel.GlobalMacro("exists", 2, func(m cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
-			return m.NewCall("@in", m.NewList(args[0], args[1]), m.NewIdent(dbVar)), nil
+			return m.NewCall("@in", args[1], m.NewCall("_[_]", m.NewIdent(dbVar), args[0])), nil
 		}),
 	)
 	env, err := cel.NewEnv(append(options, cel.Macros(macros...))...)
@@ -196,7 +196,7 @@ func (r *Rule) value(in *Input) (ref.Val, error) {
 // activation hands a program the variables that it asks for.
 type activation struct {
 	in *Input
-	db *db
+	db *lookups
 }
 
 func (a *activation) Parent() cel.Activation { return nil }
@@ -221,12 +221,12 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.in.Now, true
 	case dbVar:
 		if a.db == nil {
-			a.db = &db{lookup: a.in.Lookup}
+			a.db = &lookups{find: a.in.Lookup}
 		}
-		return a.db, true
+		return entries{lookups: a.db}, true
 	}
 	if relation, ok := strings.CutPrefix(name, relationVar); ok && a.in.Related != nil {
-		return related{a.in.Related(relation)}, true
+		return related{set: a.in.Related(relation)}, true
 	}
 	return nil, false
 }

@@ -1,7 +1,7 @@
 package rule
 
 import (
-	"fmt"
+	"errors"
 	"reflect"
 	"strconv"
 	"time"
@@ -52,8 +52,8 @@ func (s Set) Has(v any) bool {
 	return has
 }
 
-// Text names a string, number or truth value, so that what CEL takes for equal
-// has the same name. Other values have none.
+// Text names a JSON value, so that what CEL takes for equal has the same name.
+// What can be equal to nothing in an entry has none.
 func Text(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -64,37 +64,93 @@ func Text(v any) (string, bool) {
 		if v == 0 {
 			v = 0 // there is no -0
 		}
-		return strconv.FormatFloat(v, 'g', -1, 64), true
+		return strconv.FormatFloat(v, 'g', -1, 64), v == v
+	case nil:
+		return "null", true
 	}
-	return "", false
+	text, err := value.EncodeAny(v)
+	return string(text), err == nil
 }
 
 // textOf is [Text] for what a rule yields.
 func textOf(v ref.Val) (string, bool) {
-	switch v := v.(type) {
-	case types.String:
-		return Text(string(v))
-	case types.Bool:
-		return Text(bool(v))
-	case types.Int:
-		// Beyond what a JSON number holds exactly nothing in an entry is equal to it.
-		if f := float64(v); value.IsSafe(f) {
-			return Text(f)
-		}
-	case types.Uint:
-		if f := float64(v); value.IsSafe(f) {
-			return Text(f)
-		}
-	case types.Double:
-		return Text(float64(v))
+	native, ok := nativeOf(v)
+	if !ok {
+		return "", false
 	}
-	return "", false
+	return Text(native)
 }
 
-// related is a relation as its variable: what is asked is whether something is in it.
-type related struct{ set Set }
+// nativeOf makes a JSON value of what a rule yields, if it can be one.
+func nativeOf(v ref.Val) (any, bool) {
+	switch v := v.(type) {
+	case types.String:
+		return string(v), true
+	case types.Bool:
+		return bool(v), true
+	case types.Null:
+		return nil, true
+	case types.Double:
+		return float64(v), true
+	case types.Int:
+		f := float64(v)
+		return f, value.IsSafe(f) // beyond, nothing in an entry is equal to it
+	case types.Uint:
+		f := float64(v)
+		return f, value.IsSafe(f)
+	case traits.Mapper:
+		out := map[string]any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			name, ok := key.(types.String)
+			if !ok {
+				return nil, false
+			}
+			if out[string(name)], ok = nativeOf(v.Get(key)); !ok {
+				return nil, false
+			}
+		}
+		return out, true
+	case traits.Lister:
+		out := []any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			element, ok := nativeOf(it.Next())
+			if !ok {
+				return nil, false
+			}
+			out = append(out, element)
+		}
+		return out, true
+	}
+	return nil, false
+}
 
-var relatedType = types.NewOpaqueType("relation")
+// opaque is what the variables have in common that are no JSON values: they can
+// only be asked for something.
+type opaque struct{}
+
+var errOpaque = errors.New("this can only be asked for something")
+
+func (opaque) Equal(ref.Val) ref.Val                     { return types.NewErr("%v", errOpaque) }
+func (opaque) ConvertToNative(reflect.Type) (any, error) { return nil, errOpaque }
+func (opaque) ConvertToType(ref.Type) ref.Val            { return types.NewErr("%v", errOpaque) }
+func (opaque) Iterator() traits.Iterator                 { return types.NewDynamicList(adapter{}, []any{}).Iterator() }
+func (opaque) Size() ref.Val                             { return types.IntOne } // what asking costs
+func (opaque) Type() ref.Type                            { return opaqueType{types.NewOpaqueType("entries")} }
+func (o opaque) Value() any                              { return o }
+
+// opaqueType is that of what the operators in and [] work on.
+type opaqueType struct{ *types.Type }
+
+func (opaqueType) HasTrait(trait int) bool {
+	return trait == traits.ContainerType || trait == traits.IndexerType
+}
+
+// related is a relation as its variable.
+type related struct {
+	opaque
+	set Set
+}
 
 func (r related) Contains(v ref.Val) ref.Val {
 	if types.IsUnknownOrError(v) {
@@ -108,79 +164,71 @@ func (r related) Contains(v ref.Val) ref.Val {
 	return types.Bool(has)
 }
 
-func (r related) Type() ref.Type                            { return containerType{relatedType} }
-func (r related) Value() any                                { return r }
-func (r related) Equal(ref.Val) ref.Val                     { return types.False }
-func (r related) ConvertToNative(reflect.Type) (any, error) { return nil, errOpaque }
-func (r related) ConvertToType(ref.Type) ref.Val            { return types.NewErr("%v", errOpaque) }
-
-var errOpaque = fmt.Errorf("this can only be asked what it holds")
-
-// containerType is an opaque type that the operators in and [] work on.
-type containerType struct{ *types.Type }
-
-func (containerType) HasTrait(trait int) bool {
-	return trait == traits.ContainerType || trait == traits.IndexerType
-}
-
 // maxLookups is how many other entries one evaluation may look at.
 const maxLookups = 16
 
-// db is the other entries as a variable: indexed by a collection and an id.
-type db struct {
-	lookup func(collection, id string) (map[string]any, error)
-	asked  int
+// lookups are those of one evaluation.
+type lookups struct {
+	find  func(collection, id string) (map[string]any, error)
+	asked int
 }
 
-var dbType = types.NewOpaqueType("entries")
+// entries is all collections as a variable, indexed by their names.
+type entries struct {
+	opaque
+	*lookups
+}
 
-func (d *db) find(index ref.Val) (map[string]any, ref.Val) {
-	if types.IsUnknownOrError(index) {
-		return nil, index
-	}
-	pair, ok := index.(traits.Lister)
+// collection is one of them, indexed by ids.
+type collection struct {
+	opaque
+	*lookups
+	name string
+}
+
+func (e entries) Find(key ref.Val) (ref.Val, bool) {
+	name, ok := key.(types.String)
 	if !ok {
-		return nil, types.NewErr("an entry has a collection and an id")
+		return types.NewErr("a collection has a string for a name"), false
 	}
-	collection, ok1 := pair.Get(types.Int(0)).(types.String)
-	id, ok2 := pair.Get(types.Int(1)).(types.String)
-	if !ok1 || !ok2 {
-		return nil, types.NewErr("a collection and an id are strings")
-	}
-	if d.lookup == nil {
-		return nil, types.NewErr("other entries cannot be looked at here")
-	}
-	if d.asked++; d.asked > maxLookups {
-		return nil, types.NewErr("more than %d other entries are looked at", maxLookups)
-	}
-	doc, err := d.lookup(string(collection), string(id))
-	if err != nil {
-		return nil, types.NewErr("%v", err)
-	}
-	return doc, nil
+	return collection{lookups: e.lookups, name: string(name)}, true
 }
 
-func (d *db) Get(index ref.Val) ref.Val {
-	doc, failed := d.find(index)
-	if failed != nil {
-		return failed
+func (c collection) Find(key ref.Val) (ref.Val, bool) {
+	id, ok := key.(types.String)
+	switch {
+	case !ok:
+		return types.NewErr("an id is a string"), false
+	case c.find == nil:
+		return types.NewErr("other entries cannot be looked at here"), false
 	}
-	if doc == nil {
-		return types.NullValue
+	if c.asked++; c.asked > maxLookups {
+		return types.NewErr("more than %d other entries are looked at", maxLookups), false
 	}
-	return adapter{}.NativeToValue(doc)
+	doc, err := c.find(c.name, string(id))
+	switch {
+	case err != nil:
+		return types.NewErr("%v", err), false
+	case doc == nil:
+		return types.NullValue, true
+	}
+	return adapter{}.NativeToValue(doc), true
 }
 
-func (d *db) Contains(index ref.Val) ref.Val {
-	doc, failed := d.find(index)
-	if failed != nil {
-		return failed
-	}
-	return types.Bool(doc != nil)
+func (e entries) Get(key ref.Val) ref.Val    { return get(e, key) }
+func (c collection) Get(key ref.Val) ref.Val { return get(c, key) }
+
+func get(in interface{ Find(ref.Val) (ref.Val, bool) }, key ref.Val) ref.Val {
+	v, _ := in.Find(key)
+	return v
 }
 
-func (d *db) Type() ref.Type                            { return containerType{dbType} }
-func (d *db) Value() any                                { return d }
-func (d *db) Equal(ref.Val) ref.Val                     { return types.False }
-func (d *db) ConvertToNative(reflect.Type) (any, error) { return nil, errOpaque }
-func (d *db) ConvertToType(ref.Type) ref.Val            { return types.NewErr("%v", errOpaque) }
+func (e entries) Contains(ref.Val) ref.Val { return types.NewErr("%v", errOpaque) }
+
+func (c collection) Contains(key ref.Val) ref.Val {
+	v, ok := c.Find(key)
+	if !ok {
+		return v
+	}
+	return types.Bool(v != types.NullValue)
+}
