@@ -336,7 +336,7 @@ func TestHello(t *testing.T) {
 	if e := p.refused(wire.CodeMalformed); !e.Fatal {
 		t.Errorf("a second hello: %s", wire.Encode(e))
 	}
-	if who, _, err := h.Read(t.Context(), mustIdentify(t), path, 0); err != nil {
+	if who, err := h.Read(t.Context(), mustIdentify(t), path, 0); err != nil {
 		t.Error(err)
 	} else {
 		who.Close()

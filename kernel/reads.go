@@ -57,6 +57,12 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		for i := range c.Changes {
 			key := c.Changes[i].Key
 			if n, read := keys[key]; read {
+				if seen, err := p.saw(key, r.At); err != nil || !seen {
+					if err != nil {
+						return err
+					}
+					continue
+				}
 				return stale(fmt.Sprintf("reads.keys[%d]", n), key, "the entry was changed by commit %d", c.Seq)
 			}
 			if view.Has(key.Collection) {
@@ -98,7 +104,14 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		if err != nil {
 			return err
 		}
-		if action != None {
+		if action == None {
+			continue
+		}
+		seen, err := p.saw(key, r.At)
+		if err != nil {
+			return err
+		}
+		if seen {
 			return stale("reads.where", key, "an entry that was read by a selector has changed, come or gone")
 		}
 	}
@@ -119,4 +132,21 @@ func (p *Plan) versionAt(key space.Key, at space.Seq) (space.Version, error) {
 		}
 	}
 	return p.reader.Get(key, min(at, p.base.Seq))
+}
+
+// saw reports whether the principal may see an entry as it was or as it is. What
+// they may not see has changed nothing for them, and must not be told of.
+func (p *Plan) saw(key space.Key, at space.Seq) (bool, error) {
+	now, err := p.seen(key)
+	if err != nil || now.Live() {
+		return now.Live(), err
+	}
+	then, err := p.versionAt(key, at)
+	if errors.Is(err, ErrTrimmed) {
+		return true, nil // nobody knows: it may have been
+	}
+	if err != nil || !then.Live() {
+		return false, err // absent then and now: what was read is what is there
+	}
+	return p.guard.Read(key, then)
 }

@@ -75,7 +75,7 @@ func (s *server) connect(c *conn) *session {
 	if err != nil {
 		s.w.fail("identify: %v", err)
 	}
-	one.member = &hostcore.Member{Sink: sink{one}, User: c.client.name, Name: c.client.name, Guard: who.Guard(path)}
+	one.member = &hostcore.Member{Sink: sink{one}, Who: who, Name: c.client.name}
 	s.sessions = append(s.sessions, one)
 	return one
 }

@@ -10,7 +10,7 @@ import (
 // messages themselves are in client.go; TestDecodeMatchesTags keeps both alike.
 var (
 	namesHello       = []string{"t", "v", "token", "user", "agent"}
-	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "presence"}
+	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "scope", "presence"}
 	namesSpace       = []string{"t", "space"}
 	namesPush        = []string{"t", "space", "muts"}
 	namesPushRequest = []string{"muts", "client"}
@@ -183,6 +183,8 @@ func (s *scanner) openMessage() *Open {
 			m.View = s.view()
 		case "cursor":
 			m.Cursor = s.string()
+		case "scope":
+			m.Scope = s.string()
 		case "was":
 			m.Was = s.view()
 		case "presence":

@@ -32,6 +32,7 @@ const (
 	ResetNew     = "new"
 	ResetTrimmed = "trimmed"
 	ResetForked  = "forked"
+	ResetScope   = "scope" // what the client may see was decided otherwise when it had got its cursor
 )
 
 // Opened answers Open.
@@ -46,6 +47,7 @@ type Opened struct {
 	Resume   string           `json:"resume,omitzero"`
 	Reason   string           `json:"reason,omitzero"`
 	Fork     *space.Seq       `json:"fork,omitempty"`
+	Scope    string           `json:"scope,omitzero"` // names what the client may see; to be handed back with the cursor
 	Self     string           `json:"self,omitzero"` // this session's public name in Present and CastFrom
 }
 

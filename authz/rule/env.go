@@ -110,6 +110,7 @@ type Rule struct {
 	program cel.Program
 	ast     *cel.Ast
 	free    []string // the variables that it looks at
+	claims  []string // the outermost fields of auth that it looks at
 }
 
 // Source is the rule's text.
@@ -120,6 +121,9 @@ func (e *Env) Compile(source string) (*Rule, error) {
 	r, err := e.compile(source)
 	if err != nil {
 		return nil, err
+	}
+	if r.claims == nil && r.Uses("auth") {
+		return nil, fmt.Errorf("auth is looked at as a whole: name the claim, as in auth.uid")
 	}
 	if t := r.ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("a rule yields true or false; this one yields %s", t)
@@ -139,7 +143,7 @@ func (e *Env) compile(source string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{source: source, program: program, ast: checked, free: freeOf(checked)}, nil
+	return &Rule{source: source, program: program, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}, nil
 }
 
 func describe(issues *cel.Issues) string {
@@ -163,6 +167,39 @@ func freeOf(checked *cel.Ast) []string {
 	return free
 }
 
+// claimsOf lists the fields of auth that are looked at, nil if that cannot be said.
+func claimsOf(checked *cel.Ast) []string {
+	claims := []string{}
+	root := ast.NavigateAST(checked.NativeRep())
+	for _, e := range ast.MatchDescendants(root, ast.KindMatcher(ast.IdentKind)) {
+		if e.AsIdent() != "auth" {
+			continue
+		}
+		parent, ok := e.Parent()
+		if !ok {
+			return nil
+		}
+		switch parent.Kind() {
+		case ast.SelectKind:
+			claims = append(claims, parent.AsSelect().FieldName())
+			continue
+		case ast.CallKind:
+			if call := parent.AsCall(); call.FunctionName() == "_[_]" && call.Args()[0].ID() == e.ID() && call.Args()[1].Kind() == ast.LiteralKind {
+				if name, ok := call.Args()[1].AsLiteral().(types.String); ok {
+					claims = append(claims, string(name))
+					continue
+				}
+			}
+		}
+		return nil
+	}
+	slices.Sort(claims)
+	return slices.Compact(claims)
+}
+
+// Claims lists the outermost fields of auth that the rule looks at.
+func (r *Rule) Claims() []string { return r.claims }
+
 func isVariable(name string) bool {
 	switch name {
 	case "auth", "space", "doc", "old", "new", "changed", "op", "now", dbVar:
@@ -171,7 +208,8 @@ func isVariable(name string) bool {
 	return strings.HasPrefix(name, relationVar)
 }
 
-func (r *Rule) uses(names ...string) bool {
+// Uses reports whether the rule looks at one of these variables.
+func (r *Rule) Uses(names ...string) bool {
 	return slices.ContainsFunc(r.free, func(name string) bool { return slices.Contains(names, name) })
 }
 

@@ -32,7 +32,13 @@ type Key string
 
 // Grants evaluates what of the rule looks at who asks only.
 func (r *Read) Grants(in *Input) *Grants {
-	g := &Grants{in: Input{Auth: in.Auth, Space: in.Space, Related: in.Related}}
+	auth := make(map[string]any, len(r.whole.claims)) // others would make classes of their own
+	for _, name := range r.whole.claims {
+		if v, ok := in.Auth[name]; ok {
+			auth[name] = v
+		}
+	}
+	g := &Grants{in: Input{Auth: auth, Space: in.Space, Related: in.Related}} // Related must go on to answer the same
 	digest := sha256.New()
 	for n := range r.branches {
 		b := &r.branches[n]
@@ -62,7 +68,7 @@ func (g *Grants) add(n int, b *branch, digest hash.Hash) {
 	write(keys)
 	// What else the rest looks at of who asks makes a class of its own.
 	for _, c := range b.rest {
-		if c.uses("auth") {
+		if c.Uses("auth") {
 			if claims, err := value.EncodeAny(g.in.Auth); err == nil {
 				fmt.Fprintf(digest, "auth %s\n", claims)
 			} else {

@@ -79,8 +79,8 @@ func (e *Env) CompileRead(source string) (*Read, error) {
 // each class of sessions on each change.
 func (r *Read) Warnings() []string { return r.warnings }
 
-// Source is the rule's text.
-func (r *Read) Source() string { return r.whole.source }
+// Whole is the rule that was split.
+func (r *Read) Whole() *Rule { return r.whole }
 
 // Relations lists the relations that the rule asks for.
 func (r *Read) Relations() []string { return relationsOf(r.whole.free) }
@@ -149,7 +149,7 @@ func (e *Env) branch(native *ast.AST, way []ast.Expr) (b branch, warning string,
 		if err != nil {
 			return b, "", fmt.Errorf("a part of the rule, %s: %w", text, err)
 		}
-		if !compiled.uses("doc") {
+		if !compiled.Uses("doc") {
 			b.session = append(b.session, compiled)
 			continue
 		}
@@ -215,7 +215,7 @@ func (e *Env) atom(native *ast.AST, conjunct ast.Expr) (*atom, error) {
 		return nil, nil
 	}
 	compiled, err := e.side(native, other)
-	if err != nil || compiled.uses("doc") {
+	if err != nil || compiled.Uses("doc") {
 		return nil, err
 	}
 	a.other = compiled
@@ -327,7 +327,7 @@ func (a *atom) keys(in *Input) (Set, error) {
 	set := Set{}
 	if !a.many {
 		if text, ok := textOf(v); ok {
-			set[text] = struct{}{}
+			set[text] = 1
 		}
 		return set, nil
 	}
@@ -337,7 +337,7 @@ func (a *atom) keys(in *Input) (Set, error) {
 	}
 	for it := iterable.Iterator(); it.HasNext() == types.True; {
 		if text, ok := textOf(it.Next()); ok {
-			set[text] = struct{}{}
+			set[text] = 1
 		}
 	}
 	return set, nil

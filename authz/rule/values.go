@@ -39,8 +39,8 @@ func (a adapter) NativeToValue(v any) ref.Val {
 	return types.NewErr("a rule cannot look at a %T", v)
 }
 
-// A Set holds values as texts: see [Text].
-type Set map[string]struct{}
+// A Set holds values as texts (see [Text]), each with how often it was put in.
+type Set map[string]int
 
 // Has reports whether the set holds the value.
 func (s Set) Has(v any) bool {

@@ -10,6 +10,7 @@
 package core
 
 import (
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -31,6 +32,8 @@ type Config struct {
 	Path   space.Path
 	Store  store.Store
 	Limits wire.Limits
+	// Rules say who may do what; nil: everybody everything.
+	Rules *authz.Rules
 	// Lagging is called when a member is no longer live and must be caught up
 	// (Member.CatchUp, then Attach).
 	Lagging func(*Member)

@@ -14,6 +14,7 @@ import (
 
 func (s *Space) plan(r *reader, now time.Time) *kernel.Plan {
 	p := kernel.NewPlan(s.head, now, r, s.cfg.Limits)
+	p.Track = s.cfg.Rules.Concern
 	p.Bugs = s.cfg.Bugs.Kernel
 	return p
 }
@@ -24,8 +25,9 @@ type Turn struct {
 	plan     *kernel.Plan
 	reader   *reader
 	taken    []queued
-	outcomes []space.Outcome // of taken, in the same order; ID 0 and no kind: refused
-	refused  []*wire.Error   // likewise
+	outcomes []space.Outcome     // of taken, in the same order; ID 0 and no kind: refused
+	refused  []*wire.Error       // likewise
+	touched  map[string]struct{} // users of whom relations may have changed
 }
 
 // Empty reports whether the turn has nothing to append; Finish must be called
@@ -67,7 +69,10 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		if stopped[from] || q.request != nil && q.request.err != nil {
 			continue
 		}
-		outcome, err := t.plan.Submit(q.writer, q.guard, q.mutation)
+		outcome, err := t.plan.Submit(q.writer, q.who.In(s.cfg.Rules).Guard(s.relations, now), q.mutation)
+		if err == nil {
+			err = t.related(s)
+		}
 		if err != nil {
 			stopped[from] = true
 			t.refused[i] = asError(err)
@@ -119,6 +124,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 	if t.Empty() {
 		return nil
 	}
+	s.rescope(t)
 	return s.fanOut(t)
 }
 
@@ -150,6 +156,9 @@ func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
 	}
 	s.acks(t)
 	if errors.Is(appended, store.ErrFull) {
+		if len(t.touched) > 0 {
+			return s.loadRelations(ctx) // what the turn did to them did not happen
+		}
 		return nil
 	}
 	return fmt.Errorf("space %s: append: %w", s.cfg.Path, appended)
@@ -168,6 +177,8 @@ func (s *Space) lagAll() {
 // frame that it took.
 func (s *Space) lag(m *Member) {
 	s.leaveView(m)
-	m.setCatchUp(&CatchUp{cfg: &s.cfg, told: &s.told, view: m.view, from: m.cursor})
+	c := s.catchUp(m.want, m.rights(s))
+	c.held, c.from = m.view, m.cursor
+	m.setCatchUp(c)
 	s.cfg.Lagging(m)
 }
