@@ -13,6 +13,7 @@ package authz
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 	"unicode"
@@ -51,6 +52,25 @@ func (s *Session) User() string { return s.user }
 // Expires is when the session must end, unless it is renewed before; zero: never.
 func (s *Session) Expires() time.Time { return s.expires }
 
+// A Principal is who somebody was found to be.
+type Principal struct {
+	User    string
+	Claims  map[string]any // JSON; rules see them as auth, beside uid
+	Expires time.Time      // zero: never
+}
+
+// NewSession makes the session of a principal. The error is a *wire.Error with
+// code unauthorized.
+func NewSession(p Principal) (*Session, error) {
+	if err := CheckUser(p.User); err != nil {
+		return nil, err
+	}
+	claims := make(map[string]any, len(p.Claims)+1)
+	maps.Copy(claims, p.Claims)
+	claims["uid"] = p.User
+	return &Session{user: p.User, known: true, claims: claims, expires: p.Expires}, nil
+}
+
 // Development is an Authority that believes whatever user name it is told and
 // allows everything.
 type Development struct{}
@@ -60,10 +80,7 @@ const MaxUser = 256
 
 // Identify implements Authority.
 func (Development) Identify(_ context.Context, c Credentials) (*Session, error) {
-	if err := CheckUser(c.User); err != nil {
-		return nil, err
-	}
-	return &Session{user: c.User, known: true, claims: map[string]any{"uid": c.User}}, nil
+	return NewSession(Principal{User: c.User})
 }
 
 // Rules implements Authority.

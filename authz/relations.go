@@ -14,6 +14,7 @@ import (
 // entries and kept up to date with its commits. It is used by one goroutine at a time.
 type Relations struct {
 	rules *Rules
+	base  *Relations // what held adds to
 	// By relation and subject; the numbers say how many entries say so.
 	held map[string]map[string]rule.Set
 }
@@ -35,6 +36,22 @@ func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
 		}
 	}
 	return out, nil
+}
+
+// Fork returns relations that begin as these are, and can go on without them.
+func (r *Relations) Fork() *Relations {
+	return &Relations{rules: r.rules, base: r, held: map[string]map[string]rule.Set{}}
+}
+
+// Merge takes over what a fork has come to since; there must have been no other.
+func (r *Relations) Merge(fork *Relations) {
+	for name, of := range fork.held {
+		for user, set := range of {
+			for object, by := range set {
+				r.add(name, user, object, by)
+			}
+		}
+	}
 }
 
 // Concern reports whether a change of the collection can change a relation.
@@ -78,9 +95,13 @@ func (r *Relations) Apply(key space.Key, old, next space.Version) (users []strin
 // count adds what an entry says and returns whom it speaks of, "" for nobody.
 func (r *Relations) count(name string, rel *relation, key space.Key, v space.Version, by int) (user string, err error) {
 	user, object, err := rel.read(key, v)
-	if err != nil || user == "" {
-		return "", err
+	if err == nil && user != "" {
+		r.add(name, user, object, by)
 	}
+	return user, err
+}
+
+func (r *Relations) add(name, user, object string, by int) {
 	of := r.held[name]
 	if of == nil {
 		of = map[string]rule.Set{}
@@ -97,7 +118,6 @@ func (r *Relations) count(name string, rel *relation, key space.Key, v space.Ver
 	if len(set) == 0 {
 		delete(of, user)
 	}
-	return user, nil
 }
 
 // read returns what an entry says, "" if nothing.
@@ -131,6 +151,17 @@ func (r *Relations) of(user string) func(relation string) rule.Set {
 		set, ok := sets[name]
 		if !ok {
 			set = maps.Clone(r.held[name][user])
+			if r.base != nil {
+				set = maps.Clone(r.base.held[name][user])
+				for object, by := range r.held[name][user] {
+					if set == nil {
+						set = rule.Set{}
+					}
+					if set[object] += by; set[object] == 0 {
+						delete(set, object)
+					}
+				}
+			}
 			sets[name] = set
 		}
 		return set

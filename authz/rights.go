@@ -101,6 +101,21 @@ func (r Rights) open(related func(string) rule.Set) bool {
 	return ok && err == nil
 }
 
+// MayRead asks the whole read rule of a collection, given what the relations
+// hold. It is what scopes must agree with, and costs more.
+func (r Rights) MayRead(collection string, doc map[string]any, related func(relation string) rule.Set) bool {
+	if r.Unlimited() {
+		return true
+	}
+	c := r.rules.collection(collection)
+	if c == nil || c.read == nil || !r.open(related) {
+		return false
+	}
+	in := r.input(related)
+	in.Doc = doc
+	return c.read.Allows(in)
+}
+
 // A Scope is what somebody may see of some collections of a space, as of some
 // commit. It is a kernel.Filter, and immutable.
 type Scope struct {
@@ -202,7 +217,8 @@ type unguarded struct{}
 func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
 	return nil, nil
 }
-func (unguarded) Read(space.Key, space.Version) (bool, error) { return true, nil }
+func (unguarded) Read(space.Key, space.Version) (bool, error)     { return true, nil }
+func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
 
 type guard struct {
 	rights    Rights
@@ -284,6 +300,22 @@ func (g *guard) Read(key space.Key, v space.Version) (bool, error) {
 		g.scopes[key.Collection] = s
 	}
 	return s.Allows(key.Collection, doc), nil
+}
+
+// Decisive reports whether an entry says something of the principal that rules may ask for.
+func (g *guard) Decisive(key space.Key, v space.Version) (bool, error) {
+	if !g.rights.rules.Concern(key.Collection) {
+		return false, nil
+	}
+	for _, rel := range g.rights.rules.kind.relations {
+		if rel.in != key.Collection {
+			continue
+		}
+		if user, _, err := rel.read(key, v); err != nil || user == g.rights.session.user {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // relate is what the relations hold for the principal. A guard is made for one

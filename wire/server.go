@@ -48,7 +48,7 @@ type Opened struct {
 	Reason   string           `json:"reason,omitzero"`
 	Fork     *space.Seq       `json:"fork,omitempty"`
 	Scope    string           `json:"scope,omitzero"` // names what the client may see; to be handed back with the cursor
-	Self     string           `json:"self,omitzero"` // this session's public name in Present and CastFrom
+	Self     string           `json:"self,omitzero"`  // this session's public name in Present and CastFrom
 }
 
 // Closed answers Close.
@@ -77,6 +77,7 @@ type Diff struct {
 	Del   []space.KeyPair `json:"del,omitzero"`
 	Count *int            `json:"count,omitzero"` // of the whole view, at the end of a reset
 	Sum   string          `json:"sum,omitzero"`
+	Scope string          `json:"scope,omitzero"` // from here on, in place of Opened's
 }
 
 // Present brings presence of other sessions.

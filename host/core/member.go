@@ -33,6 +33,8 @@ type Member struct {
 	present  bool         // wants presence and casts
 	stale    bool         // has missed presence
 	waiting  int          // mutations queued
+	named    string       // the name of its rights that it was told of
+	since    space.Seq    // what it read below was read under other rights
 }
 
 // View is what the member holds of the space, nil for one that only pushes.
@@ -64,7 +66,8 @@ type CatchUp struct {
 	from  space.Cursor
 	held  *kernel.View  // what the replica holds as of from; nil if that is not known yet, or with reset
 	was   *kernel.View  // without held: the view that the replica's cursor was made with
-	with  *authz.Rights // under which held was found
+	with  *authz.Rights // under which held was found, or is to be
+	named string        // the name of the rights that the replica was told of
 	reset bool          // a whole view is sent
 
 	dropped atomic.Bool
@@ -174,10 +177,9 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 		}
 		defer before.Close()
 		if c.held == nil {
-			if c.held, err = scope(c.was, rights, before); err != nil {
+			if c.held, err = scope(c.was, c.with, before); err != nil {
 				return err
 			}
-			c.with = rights
 		}
 	}
 	next := c.held
@@ -187,6 +189,9 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 		}
 	}
 	out := newParts(c, w.To, yield)
+	if name := rights.Name(); name != c.named {
+		out.scope, c.named = name, name
+	}
 	if c.held != nil && next.Class() == c.held.Class() {
 		err = c.changes(w.Keys, before, after, out)
 	} else {
@@ -252,6 +257,7 @@ type parts struct {
 	from  space.Cursor
 	to    space.Cursor
 	reset bool
+	scope string // to be told with the last part
 	yield func([]byte, error) bool
 	first bool
 	w     *wire.DiffWriter
@@ -300,10 +306,11 @@ func (p *parts) add(step kernel.Step) error {
 // end sends the last part; from then on the replica is at p.to.
 func (p *parts) end() error {
 	var frame []byte
+	p.w.Scope = p.scope
 	switch {
 	case p.reset:
 		frame = p.w.FinishReset(p.sum)
-	case p.from == p.to && p.w.Empty():
+	case p.from == p.to && p.w.Empty() && p.scope == "":
 		return nil // other rights, and the same view
 	default:
 		frame = p.w.Finish(false)

@@ -33,9 +33,9 @@ func (s *Space) loadRelations(ctx context.Context) error {
 }
 
 // related takes note of what the last mutation of a turn did to relations.
-func (t *Turn) related(s *Space) error {
+func (t *Turn) related() error {
 	for _, c := range t.plan.Changed() {
-		users, err := s.relations.Apply(c.Key, c.Old, c.New)
+		users, err := t.relations.Apply(c.Key, c.Old, c.New)
 		if err != nil {
 			return err
 		}
@@ -78,10 +78,11 @@ func (s *Space) Renew(m *Member, who *authz.Session) {
 	if who != nil {
 		m.Who = who
 	}
-	if m.catch != nil {
-		m.catch.renew(m.rights(s))
-	} else if m.live {
+	m.since = s.head.Seq + 1 // what was read at the head may have been read before
+	if m.live {
 		s.lag(m)
+	}
+	if m.catch != nil {
 		m.catch.renew(m.rights(s))
 	}
 }

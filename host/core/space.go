@@ -32,7 +32,7 @@ type Space struct {
 	queued   int // bytes in queue, about
 	presence presence
 
-	relations *authz.Relations // as of head, and of a turn that is being planned
+	relations *authz.Relations // as of head
 }
 
 // A liveView is a view that live members share, each of its frames encoded once.
@@ -139,6 +139,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 		if catch, err = s.resume(ctx, req, s.catchUp(want, rights), was, opened); err != nil {
 			return err
 		}
+		catch.named = opened.Scope
 	}
 
 	// The open of a connection that has broken may be read after that of the
@@ -151,7 +152,10 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	// Nothing can fail from here on.
 	s.leaveView(m)
 	s.disown(m)
-	m.client, m.want, m.view = req.Client, want, nil
+	m.client, m.want, m.view, m.named = req.Client, want, nil, opened.Scope
+	if req.Cursor != "" && req.Scope != opened.Scope {
+		m.since = s.head.Seq + 1 // what was read at the head, too, was read before
+	}
 	m.setCatchUp(catch)
 	s.members.add(m)
 	if !m.client.IsZero() {
@@ -213,7 +217,7 @@ func (s *Space) resume(ctx context.Context, req *wire.Open, c *CatchUp, was *ker
 	if req.Scope != opened.Scope {
 		return reset(wire.ResetScope)
 	}
-	c.from, c.was = cursor, was
+	c.from, c.was, c.with = cursor, was, c.rights.Load()
 	opened.Resume = wire.ResumeDiff
 	if cursor == s.head && was.ID() == c.want.ID() {
 		opened.Resume = wire.ResumeCurrent
@@ -235,7 +239,7 @@ func (s *Space) CatchUpFrom(ctx context.Context, view *kernel.View, who *authz.S
 		c.reset = true
 		return c, "", nil
 	}
-	c.from, c.was = *cursor, view
+	c.from, c.was, c.with = *cursor, view, c.rights.Load()
 	reset, err = s.locate(ctx, *cursor)
 	return c, reset, err
 }
@@ -315,7 +319,7 @@ func (s *Space) Attach(m *Member, c *CatchUp) (done bool) {
 	if c.from != s.head || c.outdated() {
 		return false
 	}
-	m.view = c.held
+	m.view, m.named = c.held, c.named
 	s.attach(m)
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -22,12 +23,13 @@ func (s *Space) plan(r *reader, now time.Time) *kernel.Plan {
 // A Turn is one round of a space's loop: mutations planned together, to be
 // appended together. The zero Turn is an empty one.
 type Turn struct {
-	plan     *kernel.Plan
-	reader   *reader
-	taken    []queued
-	outcomes []space.Outcome     // of taken, in the same order; ID 0 and no kind: refused
-	refused  []*wire.Error       // likewise
-	touched  map[string]struct{} // users of whom relations may have changed
+	plan      *kernel.Plan
+	reader    *reader
+	taken     []queued
+	outcomes  []space.Outcome     // of taken, in the same order; ID 0 and no kind: refused
+	refused   []*wire.Error       // likewise
+	relations *authz.Relations    // as the turn's commits leave them
+	touched   map[string]struct{} // users of whom relations may have changed
 }
 
 // Empty reports whether the turn has nothing to append; Finish must be called
@@ -57,6 +59,7 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 	}
 	s.queued -= bytes
 	t.plan = s.plan(t.reader, now)
+	t.relations = s.relations.Fork()
 	t.outcomes = make([]space.Outcome, n)
 	t.refused = make([]*wire.Error, n)
 	stopped := map[any]bool{} // members and requests that had a refusal
@@ -69,9 +72,9 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		if stopped[from] || q.request != nil && q.request.err != nil {
 			continue
 		}
-		outcome, err := t.plan.Submit(q.writer, q.who.In(s.cfg.Rules).Guard(s.relations, now), q.mutation)
+		outcome, err := t.plan.Submit(q.writer, q.who.In(s.cfg.Rules).Guard(t.relations, now), q.mutation)
 		if err == nil {
-			err = t.related(s)
+			err = t.related()
 		}
 		if err != nil {
 			stopped[from] = true
@@ -117,6 +120,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 		}
 	}
 	s.head = t.plan.Head()
+	s.relations.Merge(t.relations)
 	if !s.cfg.Bugs.EarlyAck {
 		s.acks(t)
 	}
@@ -156,9 +160,6 @@ func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
 	}
 	s.acks(t)
 	if errors.Is(appended, store.ErrFull) {
-		if len(t.touched) > 0 {
-			return s.loadRelations(ctx) // what the turn did to them did not happen
-		}
 		return nil
 	}
 	return fmt.Errorf("space %s: append: %w", s.cfg.Path, appended)
@@ -178,7 +179,7 @@ func (s *Space) lagAll() {
 func (s *Space) lag(m *Member) {
 	s.leaveView(m)
 	c := s.catchUp(m.want, m.rights(s))
-	c.held, c.from = m.view, m.cursor
+	c.held, c.from, c.named = m.view, m.cursor, m.named
 	m.setCatchUp(c)
 	s.cfg.Lagging(m)
 }
