@@ -218,6 +218,7 @@ func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), s
 	return nil, nil
 }
 func (unguarded) Read(space.Key, space.Version) (bool, error)     { return true, nil }
+func (unguarded) Scope() string                                   { return "" }
 func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
 
 type guard struct {
@@ -301,6 +302,9 @@ func (g *guard) Read(key space.Key, v space.Version) (bool, error) {
 	}
 	return s.Allows(key.Collection, doc), nil
 }
+
+// Scope names the rights.
+func (g *guard) Scope() string { return g.rights.Name() }
 
 // Decisive reports whether an entry says something of the principal that rules may ask for.
 func (g *guard) Decisive(key space.Key, v space.Version) (bool, error) {

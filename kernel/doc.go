@@ -36,7 +36,6 @@ type Snapshot interface {
 type Writer struct {
 	User   string
 	Client space.ClientID // zero: mutations without ids, which happen as often as they are sent
-	Since  space.Seq      // what was read below this was read under other rights, and no longer holds
 }
 
 // State is what a mutation finds: all that was committed before it.
@@ -55,6 +54,9 @@ type Guard interface {
 	// Read decides whether a version of an entry may be seen. To a mutation an entry
 	// that may not be seen is one that does not exist.
 	Read(key space.Key, version space.Version) (bool, error)
+	// Scope names what the principal may see and why: it is another one as soon as
+	// that is decided by other rules or claims. "" is the name of what no rule limits.
+	Scope() string
 	// Decisive reports whether what may be seen depends on a version of an entry.
 	Decisive(key space.Key, version space.Version) (bool, error)
 }

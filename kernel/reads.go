@@ -30,8 +30,8 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 	if len(r.Keys)+len(r.Where) > p.limits.Ops {
 		return &space.Refusal{Code: space.CodeTooLarge, Path: "reads", Message: fmt.Sprintf("more reads than the limit ops, %d", p.limits.Ops)}
 	}
-	if r.At < w.Since {
-		return stale("reads.at", space.Key{}, "what you may see has changed since commit %d", r.At)
+	if r.Scope != "" && r.Scope != p.guard.Scope() {
+		return stale("reads.scope", space.Key{}, "what you may see is decided otherwise than it was")
 	}
 	if p.head.Seq-r.At > MaxReadAge {
 		return stale("reads.at", space.Key{}, "read %d commits ago; %d are looked through", p.head.Seq-r.At, MaxReadAge)

@@ -45,6 +45,7 @@ type Reads struct {
 	At    Seq       `json:"at"`
 	Keys  []KeyPair `json:"keys,omitzero"`
 	Where View      `json:"where,omitzero"`
+	Scope string    `json:"scope,omitzero"` // the server's name of what could be seen then, as far as it told one
 }
 
 // A KeyPair is a key in its JSON form, [collection, id].

@@ -19,7 +19,7 @@ var (
 	namesAlone       = []string{"t"}
 	namesMutation    = []string{"ops", "id", "reads"}
 	namesOp          = []string{"op", "in", "id", "value", "patch", "if"}
-	namesReads       = []string{"at", "keys", "where"}
+	namesReads       = []string{"at", "keys", "where", "scope"}
 	namesPart        = []string{"in", "where"}
 )
 
@@ -294,6 +294,8 @@ func (s *scanner) reads() *space.Reads {
 			})
 		case "where":
 			r.Where = s.view()
+		case "scope":
+			r.Scope = s.string()
 		}
 	}
 	f.need(1)

@@ -34,7 +34,6 @@ type Member struct {
 	stale    bool         // has missed presence
 	waiting  int          // mutations queued
 	named    string       // the name of its rights that it was told of
-	since    space.Seq    // what it read below was read under other rights
 }
 
 // View is what the member holds of the space, nil for one that only pushes.

@@ -78,7 +78,6 @@ func (s *Space) Renew(m *Member, who *authz.Session) {
 	if who != nil {
 		m.Who = who
 	}
-	m.since = s.head.Seq + 1 // what was read at the head may have been read before
 	if m.live {
 		s.lag(m)
 	}

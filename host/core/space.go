@@ -153,9 +153,6 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	s.leaveView(m)
 	s.disown(m)
 	m.client, m.want, m.view, m.named = req.Client, want, nil, opened.Scope
-	if req.Cursor != "" && req.Scope != opened.Scope {
-		m.since = s.head.Seq + 1 // what was read at the head, too, was read before
-	}
 	m.setCatchUp(catch)
 	s.members.add(m)
 	if !m.client.IsZero() {

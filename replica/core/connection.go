@@ -20,6 +20,7 @@ type connection struct {
 	viewID string           // the server's name of the view
 	scope  string           // its name of what may be seen
 	head   space.Cursor     // the space's head when it was opened
+	due    bool             // a reset is due: no other diff fits what is held
 	forked bool             // a reset is due, and until then cursor belongs to another history: nothing is pushed
 	last   space.MutationID // what the server had dealt with when it was opened
 	fresh  bool             // open without a cursor: what is held is wrong

@@ -102,7 +102,7 @@ func (c *Core) checkRange(d *wire.Diff) (old bool, err error) {
 		return false, nil
 	case from.Seq > to.Seq:
 		return false, nonsense("a diff from %s back to %s", from, to)
-	case !c.Held || c.conn.forked:
+	case !c.Held || c.conn.due:
 		return false, nonsense("a diff where a reset is due")
 	case to.Seq < at.Seq:
 		return true, nil
@@ -237,7 +237,7 @@ func (c *Core) finish(ctx context.Context, now time.Time, s *step, seq *sequence
 	k := &c.conn
 	k.reopens = 0
 	if seq.reset {
-		k.forked = false
+		k.forked, k.due = false, false
 	}
 	if seq.to.Seq >= k.head.Seq {
 		k.live = true

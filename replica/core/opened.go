@@ -82,6 +82,7 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 		return fx, err
 	}
 	k.open, k.live, k.forked, k.fresh = true, live, forked, false
+	k.due = m.Resume == wire.ResumeReset
 	k.head, k.viewID, k.scope, k.sent, k.sentMax, k.last = m.Head, m.View, m.Scope, 0, sent, m.Last
 	return fx, c.ready(ctx)
 }
