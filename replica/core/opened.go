@@ -23,7 +23,9 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 		return c.refuse(nonsense("opened from %q, but we stand at %q", m.From, c.from())), nil
 	}
 	if asked == 0 && m.View == k.viewID {
-		return Effects{}, nil // told again
+		// Told again, because the message came twice. What follows is the answer to the second.
+		k.scope, k.due = m.Scope, k.due || m.Resume == wire.ResumeReset
+		return Effects{}, nil
 	}
 	if err := c.checkOpened(m); err != nil {
 		return c.refuse(err), nil
