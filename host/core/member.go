@@ -176,7 +176,11 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 		}
 		defer before.Close()
 		if c.held == nil {
-			if c.held, err = scope(c.was, c.with, before); err != nil {
+			at := before
+			if c.cfg.Bugs.TodaysScope {
+				at = after
+			}
+			if c.held, err = scope(c.was, c.with, at); err != nil {
 				return err
 			}
 		}

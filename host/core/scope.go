@@ -51,7 +51,7 @@ func (t *Turn) related() error {
 
 // rescope makes members catch up whose scopes may have changed with a turn.
 func (s *Space) rescope(t *Turn) {
-	if len(t.touched) == 0 {
+	if len(t.touched) == 0 || s.cfg.Bugs.StaysMember {
 		return
 	}
 	for m := range s.members.all {
@@ -176,7 +176,7 @@ func (s *Space) concerned(deltas []kernel.Delta) (*set[*liveView], error) {
 			return nil, err
 		}
 		for _, v := range []space.Version{old, d.New} {
-			if !v.Live() {
+			if !v.Live() || s.cfg.Bugs.NewKeysOnly && v.Seq != d.New.Seq {
 				continue
 			}
 			doc, err := value.Parse(v.Payload)
