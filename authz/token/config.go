@@ -9,14 +9,48 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Config says which tokens are believed.
 type Config struct {
 	Issuers []Issuer `json:"issuers"`
 	// Leeway is how far the clocks of issuers may be off: exp, nbf and iat are
-	// held against the time with so much to spare. 0 is 30 s; at most 2 min.
-	Leeway time.Duration `json:"leeway,omitzero,format:units"`
+	// held against the time with so much to spare. 0 is 30 s; at most 2 min. JSON
+	// has it as text, "30s".
+	Leeway time.Duration `json:"leeway,omitzero"`
+}
+
+// jsonConfig is the JSON of a Config: durations have no default form there.
+type jsonConfig struct {
+	Issuers []Issuer `json:"issuers"`
+	Leeway  string   `json:"leeway,omitzero"`
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (c *Config) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	var j jsonConfig
+	if err := json.UnmarshalDecode(d, &j); err != nil {
+		return err
+	}
+	c.Issuers, c.Leeway = j.Issuers, 0
+	if j.Leeway == "" {
+		return nil
+	}
+	var err error
+	c.Leeway, err = time.ParseDuration(j.Leeway)
+	return err
+}
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (c Config) MarshalJSONTo(e *jsontext.Encoder) error {
+	j := jsonConfig{Issuers: c.Issuers}
+	if c.Leeway != 0 {
+		j.Leeway = c.Leeway.String()
+	}
+	return json.MarshalEncode(e, j)
 }
 
 // An Issuer is one who signs tokens. Two issuers never share a name.

@@ -32,7 +32,7 @@ type keySet struct {
 	logged state         // run's own
 
 	mu     sync.Mutex
-	keys   *keys // the last good ones, nil if there have never been any
+	keys   *keys         // the last good ones, nil if there have never been any
 	asked  time.Time     // when an unknown key last set off a fetch
 	flight chan struct{} // of the fetch that runs or is about to: closed at its end; nil if none
 	closed bool          // run has returned
