@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"fmt"
 	"strings"
 	"testing"
@@ -63,6 +64,20 @@ func TestAlgorithms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSalt: RFC 7518 (3.5) has one length of salt for PS256, that of the hash.
+func TestSalt(t *testing.T) {
+	v := verifier(t, token.Options{Transport: serving(jwks(jwk("k", rsaOne().Public(), "")))}, issuerOf("PS256"))
+	for salt, fine := range map[int]bool{rsa.PSSSaltLengthEqualsHash: true, 32: true, 20: false, 31: false, rsa.PSSSaltLengthAuto: false} {
+		method := &jwt.SigningMethodRSAPSS{SigningMethodRSA: jwt.SigningMethodPS256.SigningMethodRSA, Options: &rsa.PSSOptions{SaltLength: salt}}
+		tok := mint(method, rsaOne(), `{"alg":"PS256","kid":"k"}`, good)
+		if fine {
+			accepts(t, v, tok)
+		} else {
+			refuses(t, v, tok, "signature")
+		}
 	}
 }
 
