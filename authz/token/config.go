@@ -70,7 +70,8 @@ type Issuer struct {
 	// environment.
 	Secret string `json:"-"`
 	// JWKS is the URL of the issuer's key set for the other algorithms: https,
-	// or http on a loopback address.
+	// or http on a loopback address. A token that names no key (kid) is verified
+	// only while the set has exactly one for the algorithm.
 	JWKS string `json:"jwks,omitzero"`
 	// User is the claim that holds the user id; "" is "sub".
 	User string `json:"user,omitzero"`

@@ -155,6 +155,7 @@ func TestForged(t *testing.T) {
 		{"subject with a long s", hs(claims(`"\u017Fub":"mallory"`)), "case"},
 		{"subject in another case only", with(`"sub"`, `"Sub"`), "case"},
 		{"expiry in another case too", hs(claims(`"EXP":9000000000`)), "case"},
+		{"nbf in another case only", hs(claims(`"NBF":9000000000`)), "case"},
 		{"other claims but for case", hs(claims(`"role":"a","Role":"mallory"`)), "case"},
 		{"duplicate deep inside", hs(claims(`"a":{"b":[{"c":1,"c":2}]}`)), "used once"},
 		{"claims are a list", hs("[" + good + "]"), "claims"},
