@@ -4,7 +4,7 @@
 // an Authority, and host opens spaces, writes and reads through the Rights that
 // a Session has in a space only. There are two authorities: Development lets
 // everybody do everything, which the server does on a loopback address only;
-// Tokens believes signed tokens and asks a Policy.
+// Ruled believes signed tokens and asks a Policy.
 //
 // The language of rules is package rule's, the form of definitions package
 // definition's, tokens are package token's.

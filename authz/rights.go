@@ -84,6 +84,12 @@ func (r Rights) Name() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
+// Possible reports whether there can be such a space for the principal at all. It
+// asks nothing of the space, so that nobody makes the server load what does not exist.
+func (r Rights) Possible() bool {
+	return r.session.known && (r.rules.anything || r.rules.kind != nil && r.rules.kind.open != nil)
+}
+
 // Unlimited reports whether no rule limits the rights.
 func (r Rights) Unlimited() bool { return r.session.known && r.rules.anything }
 

@@ -20,6 +20,9 @@ import (
 // the mutations may still be committed. An append to the store that is under way
 // in the caller's goroutine is waited for, whatever the context says.
 func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, client space.ClientID, mutations []space.Mutation) ([]space.Outcome, space.Cursor, error) {
+	if !who.In(h.opts.Authority.Rules(path)).Possible() {
+		return nil, space.Cursor{}, forbidden(path)
+	}
 	l, err := h.acquire(path)
 	if err != nil {
 		return nil, space.Cursor{}, err

@@ -25,6 +25,9 @@ func (s *Session) open(m *wire.Open) error {
 			return &wire.Error{Code: wire.CodeBadName, Space: m.Space, Message: err.Error()}
 		}
 	}
+	if !s.who.In(s.host.opts.Authority.Rules(path)).Possible() {
+		return forbidden(path)
+	}
 	p, fresh, err := s.hold(path)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type Welcome struct {
 	User    string         `json:"user,omitzero"`
 	Time    int64          `json:"time"` // the server's clock, milliseconds since 1970
 	Limits  map[string]int `json:"limits,omitzero"`
+	Expires int64          `json:"expires,omitzero"` // when the session ends unless hello is said again with a newer token; milliseconds since 1970
 }
 
 // How the server brings a view up to date.

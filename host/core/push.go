@@ -65,6 +65,10 @@ func (s *Space) Do(r *Request) {
 		r.Done(nil, s.head, &wire.Error{Code: wire.CodeOverloaded, RetryMS: retryMS, Message: "too many mutations wait in this space"})
 		return
 	}
+	if !r.Who.In(s.cfg.Rules).Scope(nil, s.relations).Open() {
+		r.Done(nil, space.Cursor{}, &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}) // and no commit of it
+		return
+	}
 	for i := range r.Mutations {
 		s.enqueue(queued{r.Writer, r.Who, &r.Mutations[i], nil, r})
 	}
