@@ -53,7 +53,7 @@ func BenchmarkFanOut(b *testing.B) {
 			}
 			commit := func(key, payload string) {
 				s.Do(&core.Request{Who: who(0), Mutations: []space.Mutation{{Ops: []space.Op{{Op: space.OpPut, In: "members", ID: key, Value: []byte(payload)}}}}, Done: func([]space.Outcome, space.Cursor, error) {}})
-				turn(b, s, st)
+				commitAll(b, s, st)
 			}
 			for i := range 40 {
 				commit(fmt.Sprint("m", i), fmt.Sprintf(`{"user":"u%d","project":"p"}`, i))
@@ -74,7 +74,7 @@ func BenchmarkFanOut(b *testing.B) {
 			b.ResetTimer()
 			for i := range b.N {
 				s.Do(&core.Request{Who: who(0), Mutations: []space.Mutation{{Ops: []space.Op{{Op: space.OpPut, In: "cards", ID: "c", Value: fmt.Appendf(nil, `{"owner":"u0","project":"p","n":%d}`, i)}}}}, Done: func([]space.Outcome, space.Cursor, error) {}})
-				turn(b, s, st)
+				commitAll(b, s, st)
 			}
 			b.StopTimer()
 			if frames != 40*b.N {
@@ -112,7 +112,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-func turn(b *testing.B, s *core.Space, st *memstore.Store) {
+func commitAll(b *testing.B, s *core.Space, st *memstore.Store) {
 	t := s.Begin(b.Context(), time.Time{})
 	if t == nil {
 		b.Fatal("nothing to do")
