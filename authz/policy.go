@@ -18,7 +18,6 @@ type Policy struct {
 	version  string
 	kinds    []*kind // the more special first
 	warnings []string
-	anything bool // Development's
 }
 
 // A kind is one kind of space.

@@ -26,6 +26,7 @@ var digest = regexp.MustCompile(`"(\d+)-[A-Za-z0-9_-]{22}"`)
 func (e *ear) Send(frame []byte) {
 	e.heard = append(e.heard, digest.ReplaceAllString(string(frame), `"$1"`))
 }
+
 func (e *ear) Offer(frame []byte) bool {
 	e.Send(frame)
 	return true
