@@ -44,6 +44,7 @@ spaces:
         read: doc.owner == auth.uid || on(doc.project) || auth.admin == true
         create: new.owner == auth.uid && exists("members", auth.uid)
         update: doc.owner == auth.uid && !("owner" in changed) || auth.admin == true
+        schema: {type: object, properties: {text: {type: string, maxLength: 40}}}
         delete: doc.owner == auth.uid && now > timestamp("2020-01-01T00:00:00Z")
 `
 
@@ -181,6 +182,9 @@ func TestRevocation(t *testing.T) {
 	put200(t, base+"cards/a2", ada(), `{"owner":"ada","project":"z","text":"mine"}`)
 	if status, text := rest(t, http.MethodPut, base+"cards/a3", ada(), `{"owner":"bob","project":"x"}`); status != 403 || strings.Contains(text, "bob") {
 		t.Errorf("another's card: %d %s", status, text)
+	}
+	if status, text := rest(t, http.MethodPut, base+"cards/a3", ada(), `{"owner":"ada","project":"x","text":7}`); status != 422 || !strings.Contains(text, `"path":"text"`) {
+		t.Errorf("a text that is none: %d %s", status, text)
 	}
 	file := filepath.Join(t.TempDir(), "bob.db")
 	r, s := device(t, url, file, bob)

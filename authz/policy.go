@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/authz/schema"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
@@ -36,8 +37,9 @@ type relation struct {
 }
 
 type collection struct {
-	read                   *rule.Read // nil: nobody
-	create, update, remove *rule.Rule // nil: nobody
+	read                   *rule.Read     // nil: nobody
+	create, update, remove *rule.Rule     // nil: nobody
+	schema                 *schema.Schema // nil: any record
 }
 
 // Compile makes a policy of a definition. The error lists everything that is
@@ -187,6 +189,12 @@ func (c *compiler) space(k *kind, d definition.Space) {
 			of := d.Collections[name]
 			k.collections[name] = &collection{
 				create: write("create", cmp(of.Create, of.Write)), update: write("update", cmp(of.Update, of.Write)), remove: write("delete", cmp(of.Delete, of.Write)),
+			}
+			if of.Schema != nil {
+				c.in([]string{"schema"}, func() {
+					k.collections[name].schema, err = schema.Compile(of.Schema)
+					c.check(err)
+				})
 			}
 			if of.Read != "" {
 				c.in([]string{"read"}, func() { c.read(k, k.collections[name], env, of.Read) })

@@ -290,7 +290,21 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	if ok, err := ask.Eval(in); err != nil || !ok {
 		return refused(key), nil // a rule that fails denies
 	}
+	// Last: who may not write learns nothing of what would fit.
+	if c.schema != nil && in.New != nil {
+		if path, what, ok := c.schema.Check(in.New); !ok {
+			return &space.Refusal{Code: space.CodeInvalid, Path: clip(path), Message: clip(what), Key: key}, nil
+		}
+	}
 	return nil, nil
+}
+
+// clip bounds what a refusal says: it is kept in the log.
+func clip(text string) string {
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return strings.ToValidUTF8(text, "\ufffd")
 }
 
 func (g *guard) Read(key space.Key, v space.Version) (bool, error) {

@@ -52,6 +52,8 @@ type Collection struct {
 	Delete string `json:"delete,omitzero"`
 	// Write stands for those of create, update and delete that are not given.
 	Write string `json:"write,omitzero"`
+	// Schema is a JSON Schema (draft 2020-12) that every entry must fit; none: any record.
+	Schema jsontext.Value `json:"schema,omitzero"`
 }
 
 // Parse reads a definition in JSON or YAML. Unknown and doubled members are
