@@ -25,6 +25,7 @@ var floors = [][]string{
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
+	{"authz/ruletest"},
 	{"host/core", "replica/core"},
 	{"host", "replica"},
 	{"transport"},

@@ -45,6 +45,7 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/ruletest"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
@@ -127,7 +128,7 @@ func (s *Server) authorize(opts Options) (authz.Authority, error) {
 		}
 		return authz.Development{}, nil
 	}
-	policy, err := authz.Compile(opts.Definition)
+	policy, err := ruletest.Run(context.Background(), opts.Definition)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +149,12 @@ func (s *Server) authorize(opts Options) (authz.Authority, error) {
 
 // SetDefinition puts another definition into force, now and for everybody: what a
 // replica may no longer see leaves it. It returns what costs more than it needs to. A
-// definition that does not compile changes nothing; the error says what is wrong with it.
+// definition that does not compile, or whose tests fail, changes nothing; the error says what is wrong with it.
 func (s *Server) SetDefinition(d *definition.Definition) (warnings []string, err error) {
 	if s.authority == nil {
 		return nil, errors.New("syncline: the server was opened without a definition, so that everybody may do everything; start it with one")
 	}
-	policy, err := authz.Compile(d)
+	policy, err := ruletest.Run(context.Background(), d)
 	if err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
 	}

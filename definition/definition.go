@@ -24,6 +24,34 @@ type Definition struct {
 	// path, of which each may be a variable, such as "team/{team}". Where several
 	// patterns fit, the one with the earlier literal segment counts.
 	Spaces map[string]Space `json:"spaces,omitzero"`
+	// Tests say what the rules must allow. A definition whose tests fail is not taken.
+	Tests []Test `json:"tests,omitzero"`
+}
+
+// A Test is a scene and what may be done in it.
+type Test struct {
+	Name    string                    `json:"name,omitzero"`
+	Space   string                    `json:"space"`            // a path
+	Entries map[string]jsontext.Value `json:"entries,omitzero"` // records by collection/id
+	Cases   []Case                    `json:"cases"`
+}
+
+// A Case is one principal in a scene.
+type Case struct {
+	As     jsontext.Value `json:"as,omitzero"`   // uid and claims, what rules see as auth; none: nobody
+	Sees   *[]string      `json:"sees,omitzero"` // which of the entries, all of them; not given: not asked
+	May    []Write        `json:"may,omitzero"`
+	MayNot []Write        `json:"mayNot,omitzero"`
+}
+
+// A Write is one operation: one of Put, Patch and Delete, with collection/id.
+type Write struct {
+	Put    string         `json:"put,omitzero"`
+	Patch  string         `json:"patch,omitzero"`
+	Delete string         `json:"delete,omitzero"`
+	Value  jsontext.Value `json:"value,omitzero"` // the record, or the update operators of a patch
+	At     string         `json:"at,omitzero"`    // what rules see as now, RFC 3339; the beginning of 2026 if not given
+	Code   string         `json:"code,omitzero"`  // of a refusal that is neither forbidden nor not_found
 }
 
 // A Space is one kind of space.

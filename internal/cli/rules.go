@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline/syncline"
-	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/ruletest"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 )
@@ -106,27 +106,28 @@ func warn(log *slog.Logger, warnings []string) {
 func newRules(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check access rules"}
 	cmd.AddCommand(&cobra.Command{
-		Use:   "check FILE",
-		Short: "Say what is wrong with a definition",
-		Long: `Compiles a definition (docs/RULES.md) and says what is wrong with it, a line each, with
-where it stands. What is merely dear is told on stderr: a read rule of which a branch
+		Use:     "check FILE",
+		Aliases: []string{"test"},
+		Short:   "Say what is wrong with a definition",
+		Long: `Compiles a definition (docs/RULES.md), runs its tests, and says what is wrong, a line each,
+with where it stands. What is merely dear is told on stderr: a read rule of which a branch
 compares no field of the entry with something of who asks is evaluated for each class
 of sessions on each change.`,
 		Example: "  syncline rules check app.yaml",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := readDefinition(args[0])
 			if err != nil {
 				return usage("%w", err)
 			}
-			p, err := authz.Compile(d)
+			p, err := ruletest.Run(cmd.Context(), d)
 			if err != nil {
 				return usage("%s: %w", args[0], err)
 			}
 			for _, warning := range p.Warnings() {
 				fmt.Fprintln(s.err, "dear:", warning)
 			}
-			fmt.Fprintf(s.out, "%s compiles; its version is %s\n", args[0], d.Version())
+			fmt.Fprintf(s.out, "%s compiles, its %d tests pass; its version is %s\n", args[0], len(d.Tests), d.Version())
 			return nil
 		},
 	})
