@@ -21,7 +21,7 @@ type Relations struct {
 
 // Load reads what the relations hold as of a snapshot.
 func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
-	out := &Relations{rules: r, held: map[string]map[string]rule.Set{}}
+	out := &Relations{rules: r}
 	if r.kind == nil {
 		return out, nil
 	}
@@ -40,7 +40,7 @@ func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
 
 // Fork returns relations that begin as these are, and can go on without them.
 func (r *Relations) Fork() *Relations {
-	return &Relations{rules: r.rules, base: r, held: map[string]map[string]rule.Set{}}
+	return &Relations{rules: r.rules, base: r}
 }
 
 // Merge takes over what a fork has come to since; there must have been no other.
@@ -102,6 +102,9 @@ func (r *Relations) count(name string, rel *relation, key space.Key, v space.Ver
 }
 
 func (r *Relations) add(name, user, object string, by int) {
+	if r.held == nil {
+		r.held = map[string]map[string]rule.Set{}
+	}
 	of := r.held[name]
 	if of == nil {
 		of = map[string]rule.Set{}
