@@ -17,13 +17,15 @@ const module = "github.com/syncline/syncline/"
 // floors are the packages from the ground up. A package may import those on lower
 // floors only, and on its own floor only what stands below it in the same folder.
 var floors = [][]string{
-	{"value", "web"},
+	{"value", "web", "definition"},
 	{"selector", "space"},
 	{"wire"},
 	{"kernel"},
-	{"store", "authz"},
+	{"store", "authz/rule", "authz/schema", "authz/token"},
+	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
+	{"authz/ruletest"},
 	{"host/core", "replica/core"},
 	{"host", "replica"},
 	{"transport"},

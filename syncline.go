@@ -45,6 +45,9 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/ruletest"
+	"github.com/syncline/syncline/authz/token"
+	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/store/pebblestore"
 	"github.com/syncline/syncline/transport"
@@ -69,6 +72,11 @@ type Options struct {
 	Logger *slog.Logger
 	// Origins are web origins that may connect besides the server's own.
 	Origins []string
+	// Definition says who may read and write what; nil: everybody everything, on a loopback address only.
+	Definition *definition.Definition
+	// Tokens says which tokens are believed. Without it everybody is believed who
+	// says who they are, on a loopback address only.
+	Tokens *token.Config
 	// AnyoneMayReadAndWriteEverything lets requests in that name the server by
 	// another name than a loopback one. There are no access rules yet.
 	AnyoneMayReadAndWriteEverything bool
@@ -80,6 +88,8 @@ type Server struct {
 	store     *pebblestore.Store
 	host      *host.Host
 	transport *transport.Handler
+	authority *authz.Ruled    // nil without a definition
+	tokens    *token.Verifier // nil without tokens
 }
 
 // Open opens or creates a directory. The error says what is wrong with it, such
@@ -88,17 +98,77 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("syncline: Options.Dir is empty: which directory holds the data?")
 	}
+	s := &Server{}
+	authority, err := s.authorize(opts)
+	if err != nil {
+		return nil, fmt.Errorf("syncline: %w", err)
+	}
 	st, err := pebblestore.Open(opts.Dir, pebblestore.Options{CacheBytes: opts.CacheBytes, Logger: opts.Logger})
 	if err != nil {
+		if s.tokens != nil {
+			s.tokens.Close()
+		}
 		return nil, fmt.Errorf("syncline: open %s: %w", opts.Dir, err)
 	}
 	h := host.New(host.Options{
-		Store: st, Authority: authz.Development{}, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
+		Store: st, Authority: authority, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
 	})
 	t := transport.NewHandler(h, transport.Options{
-		Origins: opts.Origins, LoopbackOnly: !opts.AnyoneMayReadAndWriteEverything, Logger: opts.Logger,
+		Origins: opts.Origins, LoopbackOnly: opts.Tokens == nil && !opts.AnyoneMayReadAndWriteEverything, Logger: opts.Logger,
 	})
-	return &Server{st, h, t}, nil
+	s.store, s.host, s.transport = st, h, t
+	return s, nil
+}
+
+// authorize makes the authority that the options ask for.
+func (s *Server) authorize(opts Options) (authz.Authority, error) {
+	if opts.Definition == nil {
+		if opts.Tokens != nil {
+			return nil, errors.New("Options.Tokens without a Definition: nobody would be allowed anything")
+		}
+		return authz.Development{}, nil
+	}
+	policy, err := ruletest.Run(context.Background(), opts.Definition)
+	if err != nil {
+		return nil, err
+	}
+	var verify func(context.Context, string) (authz.Principal, error)
+	if opts.Tokens != nil {
+		// Key sets are fetched until the server is closed, whatever becomes of the context that opened it.
+		if s.tokens, err = token.New(context.Background(), *opts.Tokens, token.Options{Logger: opts.Logger}); err != nil {
+			return nil, err
+		}
+		verify = func(ctx context.Context, text string) (authz.Principal, error) {
+			c, err := s.tokens.Verify(ctx, text)
+			return authz.Principal{User: c.User, Claims: c.All, Expires: c.Expires}, err
+		}
+	}
+	s.authority = authz.NewRuled(policy, verify)
+	return s.authority, nil
+}
+
+// SetDefinition puts another definition into force, now and for everybody: what a
+// replica may no longer see leaves it. It returns what costs more than it needs to. A
+// definition that does not compile, or whose tests fail, changes nothing; the error says what is wrong with it.
+func (s *Server) SetDefinition(d *definition.Definition) (warnings []string, err error) {
+	if s.authority == nil {
+		return nil, errors.New("syncline: the server was opened without a definition, so that everybody may do everything; start it with one")
+	}
+	policy, err := ruletest.Run(context.Background(), d)
+	if err != nil {
+		return nil, fmt.Errorf("syncline: %w", err)
+	}
+	s.authority.SetPolicy(policy)
+	s.host.Reload()
+	return policy.Warnings(), nil
+}
+
+// Warnings says what of the definition in force costs more than it needs to.
+func (s *Server) Warnings() []string {
+	if s.authority == nil {
+		return nil
+	}
+	return s.authority.Policy().Warnings()
 }
 
 // Handler serves the protocol below /v1/.
@@ -123,5 +193,8 @@ func (s *Server) Err() error { return s.host.Err() }
 func (s *Server) Close(ctx context.Context) error {
 	err := s.host.Close(ctx)
 	s.transport.Close()
+	if s.tokens != nil {
+		s.tokens.Close()
+	}
 	return errors.Join(err, s.store.Close())
 }

@@ -1,19 +1,24 @@
-// Package authz decides who may do what: it is the one decision point. Until
-// rules exist it knows a single policy, Development, which lets everybody do
-// everything and which the server only uses on a loopback address.
+// Package authz decides who may do what: it is the one decision point.
 //
 // What others hold is the result of a decision: a Session cannot be made but by
-// an Authority, and host opens spaces, writes and reads through it only.
+// an Authority, and host opens spaces, writes and reads through the Rights that
+// a Session has in a space only. There are two authorities: Development lets
+// everybody do everything, which the server does on a loopback address only;
+// Ruled believes signed tokens and asks a Policy.
+//
+// The language of rules is package rule's, the form of definitions package
+// definition's, tokens are package token's.
 package authz
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
 )
@@ -24,40 +29,47 @@ type Credentials struct {
 	User  string
 }
 
-// An Authority accepts or refuses credentials.
+// An Authority accepts or refuses credentials, and says what holds in a space.
 type Authority interface {
 	// Identify returns the session that the credentials give. The error is a
 	// *wire.Error with code unauthorized.
 	Identify(ctx context.Context, c Credentials) (*Session, error)
+	// Rules are those of a space, as of now.
+	Rules(path space.Path) *Rules
 }
 
-// A Session is an accepted principal with its rights. Its zero value may do
-// nothing.
+// A Session is an accepted principal. Its zero value may do nothing.
 type Session struct {
-	user  string
-	allow bool
+	user    string
+	known   bool
+	claims  map[string]any // what rules see as auth
+	expires time.Time
 }
 
 // User is the principal's user id, "" where nobody is known.
 func (s *Session) User() string { return s.user }
 
-// Open decides whether the principal may open a space. A space that one may not
-// open looks like any other that one may not open, existing or not.
-func (s *Session) Open(space.Path) bool { return s.allow }
+// Expires is when the session must end, unless it is renewed before; zero: never.
+func (s *Session) Expires() time.Time { return s.expires }
 
-// Guard decides on the entries of a space that Open allowed.
-func (s *Session) Guard(space.Path) kernel.Guard { return guard{s.allow} }
-
-type guard struct{ allow bool }
-
-func (g guard) Write(kernel.Writer, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
-	if g.allow {
-		return nil, nil
-	}
-	return &space.Refusal{Code: "forbidden", Message: "not allowed"}, nil
+// A Principal is who somebody was found to be.
+type Principal struct {
+	User    string
+	Claims  map[string]any // JSON; rules see them as auth, beside uid
+	Expires time.Time      // zero: never
 }
 
-func (g guard) Read(kernel.Writer, space.Key, space.Version) bool { return g.allow }
+// NewSession makes the session of a principal. The error is a *wire.Error with
+// code unauthorized.
+func NewSession(p Principal) (*Session, error) {
+	if err := CheckUser(p.User); err != nil {
+		return nil, err
+	}
+	claims := make(map[string]any, len(p.Claims)+1)
+	maps.Copy(claims, p.Claims)
+	claims["uid"] = p.User
+	return &Session{user: p.User, known: true, claims: claims, expires: p.Expires}, nil
+}
 
 // Development is an Authority that believes whatever user name it is told and
 // allows everything.
@@ -68,8 +80,16 @@ const MaxUser = 256
 
 // Identify implements Authority.
 func (Development) Identify(_ context.Context, c Credentials) (*Session, error) {
-	if len(c.User) > MaxUser || !utf8.ValidString(c.User) || strings.ContainsFunc(c.User, unicode.IsControl) {
-		return nil, &wire.Error{Code: wire.CodeUnauthorized, Message: fmt.Sprintf("a user id is UTF-8 without control characters and has at most %d bytes", MaxUser)}
+	return NewSession(Principal{User: c.User})
+}
+
+// Rules implements Authority.
+func (Development) Rules(path space.Path) *Rules { return &Rules{path: path, anything: true} }
+
+// CheckUser reports whether a user id can be one. The error is a *wire.Error.
+func CheckUser(user string) error {
+	if len(user) > MaxUser || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl) {
+		return &wire.Error{Code: wire.CodeUnauthorized, Message: fmt.Sprintf("a user id is UTF-8 without control characters and has at most %d bytes", MaxUser)}
 	}
-	return &Session{user: c.User, allow: true}, nil
+	return nil
 }

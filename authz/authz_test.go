@@ -4,9 +4,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/syncline/syncline/authz"
-	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
 )
@@ -14,10 +15,14 @@ import (
 // TestZeroSession: whoever was not identified may do nothing.
 func TestZeroSession(t *testing.T) {
 	var s authz.Session
-	g := s.Guard("a")
-	refusal, err := g.Write(kernel.Writer{}, space.Key{Collection: "c", ID: "x"}, nil, space.Version{})
-	if s.Open("a") || refusal == nil || err != nil || g.Read(kernel.Writer{}, space.Key{}, space.Version{Seq: 1}) {
-		t.Errorf("open %v, write %v, %v", s.Open("a"), refusal, err)
+	for name, rules := range map[string]*authz.Rules{"development": authz.Development{}.Rules("a"), "a policy": policy(t, `{}`).Rules("a")} {
+		g := s.In(rules).Guard(nil, time.Time{})
+		refusal, err := g.Write(nil, space.Key{Collection: "c", ID: "x"}, func() (space.Version, error) { return space.Version{}, nil }, space.Version{Seq: 1, Payload: []byte(`{}`)})
+		read, readErr := g.Read(space.Key{}, space.Version{Seq: 1, Payload: []byte(`{}`)})
+		scope := s.In(rules).Scope([]string{"c"}, nil)
+		if scope.Open() || scope.Allows("c", nil) || refusal == nil || err != nil || read || readErr != nil {
+			t.Errorf("%s: %+v, write %v, %v, read %v, %v", name, scope, refusal, err, read, readErr)
+		}
 	}
 }
 
@@ -29,8 +34,21 @@ func TestDevelopment(t *testing.T) {
 	} {
 		s, err := authz.Development{}.Identify(t.Context(), authz.Credentials{User: user})
 		var e *wire.Error
-		if want && (err != nil || s.User() != user || !s.Open("a")) || !want && (!errors.As(err, &e) || e.Code != wire.CodeUnauthorized) {
+		if want && (err != nil || s.User() != user || !s.In(authz.Development{}.Rules("a")).Scope(nil, nil).Everything()) || !want && (!errors.As(err, &e) || e.Code != wire.CodeUnauthorized) {
 			t.Errorf("%q: %v, %v", user, s, err)
 		}
 	}
+}
+
+func policy(t *testing.T, text string) *authz.Policy {
+	t.Helper()
+	d, err := definition.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := authz.Compile(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/host/core"
 	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/value"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -18,7 +20,7 @@ import (
 // the mutations may still be committed. An append to the store that is under way
 // in the caller's goroutine is waited for, whatever the context says.
 func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, client space.ClientID, mutations []space.Mutation) ([]space.Outcome, space.Cursor, error) {
-	if !who.Open(path) {
+	if !who.In(h.opts.Authority.Rules(path)).Possible() {
 		return nil, space.Cursor{}, forbidden(path)
 	}
 	l, err := h.acquire(path)
@@ -33,7 +35,7 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	}
 	done := make(chan result, 1)
 	r := &core.Request{
-		Writer: kernel.Writer{User: who.User(), Client: client}, Guard: who.Guard(path), Mutations: mutations,
+		Writer: kernel.Writer{User: who.User(), Client: client}, Who: who, Mutations: mutations,
 		Done: func(outcomes []space.Outcome, head space.Cursor, err error) { done <- result{outcomes, head, err} },
 	}
 	bytes := 0
@@ -60,32 +62,71 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	}
 }
 
-// Read opens a space's data at its head, or at the commit at if that is not 0,
-// for somebody who may open the space. The view must be closed.
-func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at space.Seq) (store.View, store.Head, error) {
-	if !who.Open(path) {
-		return nil, store.Head{}, forbidden(path)
+// A Reading is a space's data as of one commit, and what of it may be seen.
+type Reading struct {
+	Head  store.Head
+	view  store.View
+	scope *authz.Scope
+}
+
+// Get returns an entry, the zero Version if there is none that may be seen.
+func (r *Reading) Get(key space.Key) (space.Version, error) {
+	v, err := r.view.Get(key)
+	if err != nil || !v.Live() || r.scope.Everything() {
+		return v, err
 	}
+	doc, err := value.Parse(v.Payload)
+	if err != nil || !r.scope.Allows(key.Collection, doc) {
+		return space.Version{}, err
+	}
+	return v, nil
+}
+
+// Find is kernel.Find among what may be seen.
+func (r *Reading) Find(collection string, q *selector.Query) ([]kernel.Found, error) {
+	return kernel.Find(r.view, collection, q, func(doc map[string]any) bool { return r.scope.Allows(collection, doc) })
+}
+
+// Close ends the reading.
+func (r *Reading) Close() error { return r.view.Close() }
+
+// Read opens a space's data at its head, or at the commit at if that is not 0, for
+// reading these collections. What may be seen is what may be seen now. The reading must be closed.
+func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at space.Seq, collections ...string) (*Reading, error) {
 	for {
 		head, err := h.opts.Store.Head(ctx, path)
 		if err != nil {
-			return nil, head, err
+			return nil, err
 		}
-		seq := at
-		if seq == 0 {
-			seq = head.Cursor.Seq
-		}
-		v, err := h.opts.Store.View(ctx, path, seq)
-		if at == 0 && errors.Is(err, store.ErrTrimmed) {
+		now, err := h.opts.Store.View(ctx, path, head.Cursor.Seq)
+		if errors.Is(err, store.ErrTrimmed) {
 			continue // the horizon overtook the head that was read: look again
 		}
-		return v, head, err
+		if err != nil {
+			return nil, err
+		}
+		scope, err := who.In(h.opts.Authority.Rules(path)).ScopeAt(collections, now)
+		if err != nil || !scope.Open() {
+			_ = now.Close()
+			if err == nil {
+				err = forbidden(path)
+			}
+			return nil, err
+		}
+		r := &Reading{head, now, scope}
+		if at != 0 && at != head.Cursor.Seq {
+			_ = now.Close()
+			if r.view, err = h.opts.Store.View(ctx, path, at); err != nil {
+				return nil, err
+			}
+		}
+		return r, nil
 	}
 }
 
-// Log yields a space's commits above after, for somebody who may open it.
+// Log yields a space's commits above after, for somebody whom no rule limits.
 func (h *Host) Log(ctx context.Context, who *authz.Session, path space.Path, after space.Seq) logSeq {
-	if !who.Open(path) {
+	if !who.In(h.opts.Authority.Rules(path)).Unlimited() {
 		return func(yield func(*space.Commit, error) bool) { yield(nil, forbidden(path)) }
 	}
 	return h.opts.Store.Log(ctx, path, after)
@@ -94,18 +135,20 @@ func (h *Host) Log(ctx context.Context, who *authz.Session, path space.Path, aft
 // Diffs returns what takes a replica of view from a cursor to the head, or the
 // whole view if cursor is nil. reset says why it cannot be told from there.
 func (h *Host) Diffs(ctx context.Context, who *authz.Session, path space.Path, view space.View, cursor *space.Cursor) (c *core.CatchUp, reset string, err error) {
-	if !who.Open(path) {
-		return nil, "", forbidden(path)
+	r, err := h.Read(ctx, who, path, 0)
+	if err != nil {
+		return nil, "", err // not one who may open it
 	}
+	_ = r.Close()
 	compiled, err := kernel.CompileView(view, h.opts.Limits)
 	if err != nil {
 		return nil, "", err
 	}
-	s, err := core.Load(ctx, core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits})
+	s, err := core.Load(ctx, core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits, Rules: h.opts.Authority.Rules(path)})
 	if err != nil {
 		return nil, "", err
 	}
-	return s.CatchUpFrom(ctx, compiled, cursor)
+	return s.CatchUpFrom(ctx, compiled, who, cursor)
 }
 
 func forbidden(path space.Path) *wire.Error {

@@ -14,6 +14,8 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -141,6 +143,37 @@ func (h *Host) Close(ctx context.Context) error {
 	}
 	h.cancel()
 	return ctx.Err()
+}
+
+// Reload has active spaces ask the authority for their rules anew. What a
+// replica may no longer see leaves it; what it may see from now on is sent.
+func (h *Host) Reload() {
+	h.mu.Lock()
+	loops := slices.Collect(maps.Values(h.loops))
+	h.mu.Unlock()
+	for _, l := range loops {
+		l.leave(func(s *core.Space) {
+			if err := s.SetRules(h.ctx, h.opts.Authority.Rules(l.path)); err != nil {
+				h.opts.Logger.Error("a space could not take new rules; it is closed", "space", l.path, "error", err)
+				panic(err) // rather no space than one under rules that are not in force
+			}
+		})
+	}
+}
+
+// EndUser ends the sessions of a user, who has to be identified again.
+func (h *Host) EndUser(user string) {
+	h.mu.Lock()
+	var hit []*Session
+	for s := range h.sessions {
+		if who := s.user.Load(); who != nil && *who == user {
+			hit = append(hit, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range hit {
+		s.end(&wire.Error{Code: wire.CodeUnauthorized, Message: "the server has ended the session", Fatal: true})
+	}
 }
 
 func (h *Host) endSessions(reason *wire.Error) {

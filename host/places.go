@@ -25,7 +25,7 @@ func (s *Session) open(m *wire.Open) error {
 			return &wire.Error{Code: wire.CodeBadName, Space: m.Space, Message: err.Error()}
 		}
 	}
-	if !s.who.Open(path) {
+	if !s.who.In(s.host.opts.Authority.Rules(path)).Possible() {
 		return forbidden(path)
 	}
 	p, fresh, err := s.hold(path)
@@ -73,7 +73,7 @@ func (s *Session) hold(path space.Path) (p *place, fresh bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	p = &place{l, &core.Member{Sink: &s.out, User: s.who.User(), Name: s.name, Born: s.born, Guard: s.who.Guard(path)}, 1}
+	p = &place{l, &core.Member{Sink: &s.out, Who: s.who, Name: s.name, Born: s.born}, 1}
 	if err := s.note(path, p); err != nil {
 		s.host.release(l)
 		return nil, false, err

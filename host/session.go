@@ -3,8 +3,11 @@ package host
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/host/core"
@@ -26,10 +29,13 @@ type Session struct {
 	who    *authz.Session
 	strike int // malformed messages in a row
 	rate   bucket
+	expiry *time.Timer // ends the session; nil: never
 
 	mu     sync.Mutex
 	spaces map[space.Path]*place
 	closed bool
+
+	user atomic.Pointer[string] // who.User(), for others to see
 
 	checking chan struct{} // holds a token while a check is under way
 }
@@ -69,6 +75,9 @@ func (s *Session) Close() {
 	again := s.closed
 	places := s.spaces
 	s.closed, s.spaces = true, nil
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
 	s.mu.Unlock()
 	if again {
 		return
@@ -124,8 +133,8 @@ func (s *Session) refuse(err error, fatal bool) {
 
 func (s *Session) greet(ctx context.Context, hello *wire.Hello) {
 	switch {
-	case hello == nil || s.who != nil:
-		s.refuse(&wire.Error{Code: wire.CodeMalformed, Message: "a session begins with one hello"}, true)
+	case hello == nil:
+		s.refuse(&wire.Error{Code: wire.CodeMalformed, Message: "a session begins with hello"}, true)
 		return
 	case !slices.Contains(hello.V, wire.Version):
 		s.refuse(&wire.Error{
@@ -139,11 +148,58 @@ func (s *Session) greet(ctx context.Context, hello *wire.Hello) {
 		s.refuse(err, true)
 		return
 	}
+	now := s.host.opts.Now()
+	if s.who == nil {
+		s.rate = newBucket(s.host.opts.Limits.Rate, now)
+	} else if who.User() != s.who.User() {
+		s.refuse(&wire.Error{Code: wire.CodeUnauthorized, Message: "a session belongs to one user"}, true)
+		return
+	}
+	again := s.who != nil
+	if !s.admit(who, now) {
+		return // it has ended meanwhile
+	}
+	welcome := &wire.Welcome{V: wire.Version, Session: s.id, User: who.User(), Time: now.UnixMilli(), Limits: s.host.opts.Limits.Map()}
+	if at := who.Expires(); !at.IsZero() {
+		welcome.Expires = at.UnixMilli()
+	}
+	s.out.Send(wire.Encode(welcome))
+	if again {
+		s.renew(who)
+	}
+}
+
+// admit notes who the session is, from now on and until that expires. False if
+// the session has ended.
+func (s *Session) admit(who *authz.Session, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
 	s.who = who
-	s.rate = newBucket(s.host.opts.Limits.Rate, s.host.opts.Now())
-	s.out.Send(wire.Encode(&wire.Welcome{
-		V: wire.Version, Session: s.id, User: who.User(), Time: s.host.opts.Now().UnixMilli(), Limits: s.host.opts.Limits.Map(),
-	}))
+	user := who.User()
+	s.user.Store(&user)
+	if s.expiry != nil {
+		s.expiry.Stop()
+		s.expiry = nil
+	}
+	if at := who.Expires(); !at.IsZero() {
+		s.expiry = time.AfterFunc(at.Sub(now), func() {
+			s.end(&wire.Error{Code: wire.CodeUnauthorized, Message: "the token has expired", Fatal: true})
+		})
+	}
+	return true
+}
+
+// renew gives the session's places the rights of a newer token.
+func (s *Session) renew(who *authz.Session) {
+	s.mu.Lock()
+	places := slices.Collect(maps.Values(s.spaces))
+	s.mu.Unlock()
+	for _, p := range places {
+		p.loop.leave(func(sp *core.Space) { sp.Renew(p.member, who) })
+	}
 }
 
 func (s *Session) act(m wire.ClientMessage, bytes int) error {

@@ -333,10 +333,10 @@ func TestHello(t *testing.T) {
 	}
 	p := connect(t, h, "ada")
 	p.send(&wire.Hello{V: []int{1}, User: "eve"})
-	if e := p.refused(wire.CodeMalformed); !e.Fatal {
-		t.Errorf("a second hello: %s", wire.Encode(e))
+	if e := p.refused(wire.CodeUnauthorized); !e.Fatal {
+		t.Errorf("a second hello, of another user: %s", wire.Encode(e))
 	}
-	if who, _, err := h.Read(t.Context(), mustIdentify(t), path, 0); err != nil {
+	if who, err := h.Read(t.Context(), mustIdentify(t), path, 0); err != nil {
 		t.Error(err)
 	} else {
 		who.Close()

@@ -74,7 +74,8 @@ func (l *loop) load() error {
 func (l *loop) read() {
 	defer l.guard()
 	s, err := core.Load(l.host.ctx, core.Config{
-		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
+		Rules: l.host.opts.Authority.Rules(l.path),
+		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
 	})
 	if err != nil {
 		l.broken = err

@@ -38,13 +38,25 @@ type Writer struct {
 	Client space.ClientID // zero: mutations without ids, which happen as often as they are sent
 }
 
-// A Guard decides on each change of an entry, on the state that the commit will
-// be made on. Package authz has the implementations; it is an interface here
-// because rules stand above the kernel.
+// State is what a mutation finds: all that was committed before it.
+type State interface {
+	// Get returns the newest version of key, the zero Version if there is none.
+	Get(key space.Key) (space.Version, error)
+}
+
+// A Guard decides for one principal on each change of an entry, on the state that
+// the commit will be made on. Package authz has the implementations; it is an
+// interface here because rules stand above the kernel.
 type Guard interface {
-	// Write decides whether w may make next of the entry key; old reads what is
+	// Write decides whether next may be made of the entry key; old reads what is
 	// there. A nil refusal allows. An error means that it could not be decided.
-	Write(w Writer, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error)
-	// Read decides whether w may see a version of an entry.
-	Read(w Writer, key space.Key, version space.Version) bool
+	Write(s State, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error)
+	// Read decides whether a version of an entry may be seen. To a mutation an entry
+	// that may not be seen is one that does not exist.
+	Read(key space.Key, version space.Version) (bool, error)
+	// Scope names what the principal may see and why: it is another one as soon as
+	// that is decided by other rules or claims. "" is the name of what no rule limits.
+	Scope() string
+	// Decisive reports whether what may be seen depends on a version of an entry.
+	Decisive(key space.Key, version space.Version) (bool, error)
 }

@@ -28,7 +28,7 @@ func (p *Plan) execute(w Writer, m *space.Mutation, seq space.Seq) ([]space.Chan
 			return nil, err
 		}
 	}
-	return e.finish(w)
+	return e.finish()
 }
 
 func (p *Plan) checkSize(m *space.Mutation) error {
@@ -112,7 +112,7 @@ func (e *execution) op(i int, op *space.Op) error {
 		if own != nil {
 			return refuse(space.CodeStale, ".if", "an earlier operation of this mutation has changed the entry")
 		}
-		v, err := e.plan.get(key)
+		v, err := e.plan.seen(key)
 		if err != nil {
 			return err
 		}
@@ -167,27 +167,27 @@ func (e *execution) payload(key space.Key, own *space.Change) (payload []byte, l
 	if own != nil {
 		return own.Payload, !own.Deleted, nil
 	}
-	v, err := e.plan.get(key)
+	v, err := e.plan.seen(key)
 	return v.Payload, v.Live(), err
 }
 
 // finish asks the guard about each changed entry as a whole and hashes it.
-func (e *execution) finish(w Writer) ([]space.Change, error) {
+func (e *execution) finish() ([]space.Change, error) {
 	slices.SortFunc(e.changes, func(a, b space.Change) int { return a.Key.Compare(b.Key) })
 	kept := e.changes[:0]
 	for i := range e.changes {
 		c := e.changes[i]
+		old := func() (space.Version, error) { return e.plan.get(c.Key) }
 		if c.Deleted {
 			// Made and deleted by the same mutation: nothing happened.
-			if v, err := e.plan.get(c.Key); err != nil {
+			if v, err := old(); err != nil {
 				return nil, err
 			} else if !v.Live() {
 				continue
 			}
 		}
 		next := space.Version{Seq: e.seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
-		old := func() (space.Version, error) { return e.plan.get(c.Key) }
-		refusal, err := e.plan.guard.Write(w, c.Key, old, next)
+		refusal, err := e.plan.guard.Write(state{e.plan}, c.Key, old, next)
 		if err != nil {
 			return nil, err
 		}

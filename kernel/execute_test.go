@@ -175,7 +175,7 @@ func TestSizes(t *testing.T) {
 // bomb is a guard that panics on one id and refuses another.
 type bomb struct{ kernel.Guard }
 
-func (g bomb) Write(w kernel.Writer, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error) {
+func (g bomb) Write(w kernel.State, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error) {
 	switch key.ID {
 	case "boom":
 		panic("not \xff UTF-8, and long: " + strings.Repeat("x", 10_000))

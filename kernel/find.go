@@ -19,21 +19,18 @@ type Found struct {
 // Find answers a query over one collection. It holds no more than skip + limit
 // entries at a time; the query's limit must be set. allow decides which entries
 // may be seen, nil lets all through.
-func Find(s Snapshot, collection string, q *selector.Query, allow func(space.Entry) bool) ([]Found, error) {
+func Find(s Snapshot, collection string, q *selector.Query, allow func(doc map[string]any) bool) ([]Found, error) {
 	best := results{query: q}
 	bound := q.Skip + q.Limit
 	for e, err := range s.Scan(collection, "") {
 		if err != nil {
 			return nil, err
 		}
-		if allow != nil && !allow(e) {
-			continue
-		}
 		doc, err := value.Parse(e.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("entry %s at %d: %w", e.Key, e.Seq, err)
 		}
-		if q.Where != nil && !q.Where.Match(doc) {
+		if allow != nil && !allow(doc) || q.Where != nil && !q.Where.Match(doc) {
 			continue
 		}
 		found := Found{e.Key, e.Seq, doc}

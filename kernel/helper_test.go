@@ -44,7 +44,7 @@ func newLedger(t tester) *ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &ledger{tester: t, store: memstore.New(), limits: wire.DefaultLimits, guard: who.Guard(path), now: time.UnixMilli(1764109771123)}
+	return &ledger{tester: t, store: memstore.New(), limits: wire.DefaultLimits, guard: who.In(authz.Development{}.Rules(path)).Guard(nil, time.Time{}), now: time.UnixMilli(1764109771123)}
 }
 
 // reader is a kernel.Reader over the ledger's store.

@@ -19,11 +19,14 @@ type Plan struct {
 	guard   Guard // of the mutation being submitted
 	limits  wire.Limits
 	commits []*space.Commit
+	last    []Changed                   // what the last of commits changed
 	state   map[space.Key]space.Version // what the plan's commits made so far
 	clients map[space.ClientID]space.ClientState
 
 	recalled map[space.Seq]*space.Commit // read from the log, nil if trimmed
 
+	// Track says of which collections Changed tells; nil: of none.
+	Track func(collection string) bool
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -63,7 +66,7 @@ func (p *Plan) Clients() map[space.ClientID]space.ClientState { return p.clients
 // The error is a *wire.Error (a gap in ids, another user's client, a client id
 // used twice) or what the reader returned; either way nothing was added.
 func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, error) {
-	p.guard = guard
+	p.guard, p.last = guard, nil
 	known, err := p.client(w)
 	if err != nil {
 		return space.Outcome{}, err
@@ -94,11 +97,22 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 	c.Seal(p.head.Digest)
 	outcome := c.Outcome()
 	if c.Refusal != nil && c.Refusal.Code == space.CodeStale && !c.Refusal.Key.IsZero() {
-		if outcome.Current, err = p.current(w, c.Refusal.Key); err != nil {
+		if outcome.Current, err = p.current(c.Refusal.Key); err != nil {
 			return space.Outcome{}, err
 		}
 	}
 
+	for i := range changes {
+		change := &changes[i]
+		if p.Track != nil && p.Track(change.Key.Collection) {
+			next := space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload}
+			old, err := p.get(change.Key)
+			if err != nil {
+				return space.Outcome{}, err
+			}
+			p.last = append(p.last, Changed{change.Key, old, next})
+		}
+	}
 	c.Rejected = known.Rejected.Next(max(m.ID, known.Last), c.Refusal != nil)
 	p.head = c.Cursor()
 	p.commits = append(p.commits, c)
@@ -254,17 +268,45 @@ func (p *Plan) get(key space.Key) (space.Version, error) {
 	return p.reader.Get(key, p.base.Seq)
 }
 
-func (p *Plan) current(w Writer, key space.Key) (*space.Current, error) {
+// seen is get as the principal sees it: what may not be seen is not there.
+func (p *Plan) seen(key space.Key) (space.Version, error) {
 	v, err := p.get(key)
+	if err != nil || !v.Live() {
+		return v, err
+	}
+	ok, err := p.guard.Read(key, v)
+	if err != nil || !ok {
+		return space.Version{}, err
+	}
+	return v, nil
+}
+
+// state is what the plan has made so far, as a State.
+type state struct{ plan *Plan }
+
+func (s state) Get(key space.Key) (space.Version, error) { return s.plan.get(key) }
+
+func (p *Plan) current(key space.Key) (*space.Current, error) {
+	v, err := p.seen(key)
 	if err != nil {
 		return nil, err
 	}
 	current := &space.Current{In: key.Collection, ID: key.ID}
-	if v.Live() && p.guard.Read(w, key, v) {
+	if v.Live() {
 		current.Version, current.Value = v.Seq, v.Payload
 	}
 	return current, nil
 }
+
+// Changed is one entry that a commit changed.
+type Changed struct {
+	Key      space.Key
+	Old, New space.Version
+}
+
+// Changed is what the commit of the last Submit changed in the collections of
+// Track, nothing if it made no commit.
+func (p *Plan) Changed() []Changed { return p.last }
 
 // A Delta is one key that the plan changed, as it was and as it will be.
 type Delta struct {
@@ -273,10 +315,22 @@ type Delta struct {
 	old func() (space.Version, error)
 }
 
-// NewDelta makes a delta; old is asked at most once for each view that cares.
+// NewDelta makes a delta; old is asked at most once.
 func NewDelta(key space.Key, next space.Version, old func() (space.Version, error)) Delta {
-	return Delta{key, next, old}
+	var was space.Version
+	known := false
+	return Delta{key, next, func() (space.Version, error) {
+		var err error
+		if !known {
+			was, err = old()
+			known = err == nil
+		}
+		return was, err
+	}}
 }
+
+// Old is the version before.
+func (d Delta) Old() (space.Version, error) { return d.old() }
 
 // Deltas returns the plan's changes, each key once, in the order in which keys
 // were first changed.
@@ -290,7 +344,7 @@ func (p *Plan) Deltas() []Delta {
 				continue
 			}
 			seen[key] = struct{}{}
-			deltas = append(deltas, Delta{key, p.state[key], func() (space.Version, error) { return p.reader.Get(key, p.base.Seq) }})
+			deltas = append(deltas, NewDelta(key, p.state[key], func() (space.Version, error) { return p.reader.Get(key, p.base.Seq) }))
 		}
 	}
 	return deltas

@@ -30,6 +30,9 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 	if len(r.Keys)+len(r.Where) > p.limits.Ops {
 		return &space.Refusal{Code: space.CodeTooLarge, Path: "reads", Message: fmt.Sprintf("more reads than the limit ops, %d", p.limits.Ops)}
 	}
+	if r.Scope != "" && r.Scope != p.guard.Scope() {
+		return stale("reads.scope", space.Key{}, "what you may see is decided otherwise than it was")
+	}
 	if p.head.Seq-r.At > MaxReadAge {
 		return stale("reads.at", space.Key{}, "read %d commits ago; %d are looked through", p.head.Seq-r.At, MaxReadAge)
 	}
@@ -48,6 +51,14 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 
 	touched := map[space.Key]struct{}{} // by others, where a selector looks
 	check := func(c *space.Commit) error {
+		// Its own commits, too: it could not see what they would let it see.
+		for i := range c.Changes {
+			if decisive, err := p.decisive(c.Changes[i].Key, c.Seq, r.At); err != nil {
+				return err
+			} else if decisive {
+				return stale("reads", space.Key{}, "commit %d has changed what you may see", c.Seq)
+			}
+		}
 		if !w.Client.IsZero() && c.Client == w.Client {
 			if c.Refusal != nil {
 				return stale("reads", space.Key{}, "mutation %d, which this one was made upon, was rejected", c.Mutation)
@@ -57,6 +68,16 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		for i := range c.Changes {
 			key := c.Changes[i].Key
 			if n, read := keys[key]; read {
+				seen, err := p.judge(key, c.Seq, p.guard.Read)
+				if err == nil && !seen {
+					seen, err = p.saw(key, r.At)
+				}
+				if err != nil {
+					return err
+				}
+				if !seen {
+					continue
+				}
 				return stale(fmt.Sprintf("reads.keys[%d]", n), key, "the entry was changed by commit %d", c.Seq)
 			}
 			if view.Has(key.Collection) {
@@ -98,7 +119,14 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		if err != nil {
 			return err
 		}
-		if action != None {
+		if action == None {
+			continue
+		}
+		seen, err := p.saw(key, r.At)
+		if err != nil {
+			return err
+		}
+		if seen {
 			return stale("reads.where", key, "an entry that was read by a selector has changed, come or gone")
 		}
 	}
@@ -119,4 +147,38 @@ func (p *Plan) versionAt(key space.Key, at space.Seq) (space.Version, error) {
 		}
 	}
 	return p.reader.Get(key, min(at, p.base.Seq))
+}
+
+// saw reports whether the principal may see an entry as it was or as it is. What
+// they may not see has changed nothing for them, and must not be told of.
+func (p *Plan) saw(key space.Key, at space.Seq) (bool, error) {
+	now, err := p.seen(key)
+	if err != nil || now.Live() {
+		return now.Live(), err
+	}
+	return p.judge(key, at, p.guard.Read)
+}
+
+// decisive reports whether a commit made what the principal may see another.
+func (p *Plan) decisive(key space.Key, seq, at space.Seq) (bool, error) {
+	if p.Track == nil || !p.Track(key.Collection) {
+		return false, nil
+	}
+	yes, err := p.judge(key, seq, p.guard.Decisive)
+	if yes || err != nil {
+		return yes, err
+	}
+	return p.judge(key, at, p.guard.Decisive)
+}
+
+// judge asks the guard about a version of an entry. Of one that is no longer kept nobody knows: the answer is yes.
+func (p *Plan) judge(key space.Key, at space.Seq, ask func(space.Key, space.Version) (bool, error)) (bool, error) {
+	v, err := p.versionAt(key, at)
+	if errors.Is(err, ErrTrimmed) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return ask(key, v)
 }

@@ -172,7 +172,7 @@ type failing struct{ kernel.Guard }
 
 var errGuard = errors.New("no decision")
 
-func (failing) Write(kernel.Writer, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
+func (failing) Write(kernel.State, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
 	return nil, errGuard
 }
 

@@ -16,6 +16,8 @@ type View struct {
 	id     string
 	source space.View
 	parts  map[string][]*selector.Selector // nil slice: the whole collection
+	filter Filter                          // nil: everything may be seen
+	class  string
 }
 
 // CompileView validates and compiles a view. The error is a *wire.Error.
@@ -43,6 +45,7 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 	}
 	normal = normal.Canonical()
 	v := &View{id: normal.ID(), source: normal, parts: make(map[string][]*selector.Selector, len(normal))}
+	v.class = v.id
 	for _, part := range normal {
 		var where *selector.Selector
 		if part.Where != nil {
@@ -79,19 +82,18 @@ func (v *View) Matches(key space.Key, version space.Version) (bool, error) {
 		return false, nil
 	}
 	selectors, ok := v.parts[key.Collection]
-	if !ok || selectors == nil {
+	if !ok || selectors == nil && v.filter == nil {
 		return ok, nil
 	}
 	doc, err := value.Parse(version.Payload)
 	if err != nil {
 		return false, fmt.Errorf("entry %s at %d: %w", key, version.Seq, err)
 	}
-	for _, s := range selectors {
-		if s.Match(doc) {
-			return true, nil
-		}
+	in := selectors == nil
+	for i := 0; i < len(selectors) && !in; i++ {
+		in = selectors[i].Match(doc)
 	}
-	return false, nil
+	return in && (v.filter == nil || v.filter.Allows(key.Collection, doc)), nil
 }
 
 // An Action is what one changed entry means for a replica of a view.
@@ -120,7 +122,7 @@ func (v *View) Step(d Delta) (Action, error) {
 		return None, err
 	}
 	was := old.Live()
-	if was && selectors != nil {
+	if was && (selectors != nil || v.filter != nil) {
 		if was, err = v.Matches(d.Key, old); err != nil {
 			return None, err
 		}

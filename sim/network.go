@@ -76,9 +76,11 @@ func (c *conn) send(direction int, data []byte, deliver func([]byte)) {
 	}
 }
 
-// whole reports whether a message is a diff in one part.
+// whole reports whether a message is a diff in one part of which the next one
+// tells. One that tells of another scope may end where it began: then it does not.
 func whole(data []byte) bool {
-	return bytes.HasPrefix(data, []byte(`{"t":"diff"`)) && !bytes.Contains(data, []byte(`"more":true`)) && !bytes.Contains(data, []byte(`"reset":true`))
+	return bytes.HasPrefix(data, []byte(`{"t":"diff"`)) && !bytes.Contains(data, []byte(`"more":true`)) && !bytes.Contains(data, []byte(`"reset":true`)) &&
+		!bytes.Contains(data, []byte(`"scope":"`))
 }
 
 // lose ends a connection for both sides.

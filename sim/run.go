@@ -51,6 +51,8 @@ type plan struct {
 	outbox        int
 	part          int  // bytes of a part of a diff
 	strict        bool // no client may be told to stop
+	ruled         bool // there are rules; see rules.go
+	switched      int  // once in n mutations they change
 }
 
 // world is one schedule under way.
@@ -65,6 +67,7 @@ type world struct {
 	views   map[string]*kernel.View
 	conns   int
 	healed  bool
+	ruled   int // which rules are in force
 	err     error
 	counts  counts
 }
@@ -127,11 +130,15 @@ func draw(a *actor) plan {
 	// A client may find its own former session still there and displaced, but never
 	// be displaced itself, unless messages overtake each other.
 	p.strict = p.reorder == 0 && p.duplicate == 0 && p.drop == 0
+	p.ruled, p.switched = a.chance(2), often(0, 8, 20)
 	return p
 }
 
 func drawView(c *client) space.View {
 	all := space.View{{In: "cards"}, {In: "marks"}, {In: "pair"}, {In: "register"}}
+	if c.w.plan.ruled && c.chance(2) {
+		all = append(all, space.Part{In: "members"})
+	}
 	if c.chance(3) {
 		all[0].Where = []byte(`{"on":{"$eq":true}}`)
 	}
@@ -168,6 +175,8 @@ func (w *world) disturb(a *actor) {
 		victim.conn.lose()
 	case a.chance(p.trim):
 		w.server.trim()
+	case p.ruled && a.chance(p.switched) && !w.server.down && !w.server.turning:
+		w.server.switchRules()
 	case a.chance(p.skew):
 		w.server.skew += a.between(-48*time.Hour, 48*time.Hour)
 	case a.chance(p.backup) && w.server.backup == nil:

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/syncline/syncline/authz"
 	hostcore "github.com/syncline/syncline/host/core"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -45,7 +44,7 @@ type session struct {
 func (s *server) start() {
 	s.down = false
 	sp, err := hostcore.Load(context.Background(), hostcore.Config{
-		Path: path, Store: s.store, Limits: limits, Lagging: s.lagging, PartBytes: s.w.plan.part, Bugs: s.w.bugs.Host,
+		Path: path, Store: s.store, Limits: limits, Rules: s.w.rules(), Lagging: s.lagging, PartBytes: s.w.plan.part, Bugs: s.w.bugs.Host,
 	})
 	if err != nil {
 		s.w.fail("the server cannot load the space: %v", err)
@@ -71,11 +70,7 @@ func (s *server) crash() {
 
 func (s *server) connect(c *conn) *session {
 	one := &session{server: s, conn: c}
-	who, err := (authz.Development{}).Identify(context.Background(), authz.Credentials{User: c.client.name})
-	if err != nil {
-		s.w.fail("identify: %v", err)
-	}
-	one.member = &hostcore.Member{Sink: sink{one}, User: c.client.name, Name: c.client.name, Guard: who.Guard(path)}
+	one.member = &hostcore.Member{Sink: sink{one}, Who: s.w.identify(c.client.name), Name: c.client.name}
 	s.sessions = append(s.sessions, one)
 	return one
 }

@@ -29,9 +29,16 @@ func (c *client) mutate() {
 	ops := []space.Op{{Op: space.OpPut, In: "marks", ID: in.tag, Value: fmt.Appendf(nil, `{"by":%q}`, c.name)}}
 	var reads *space.Reads
 	card := fmt.Sprintf("c%d", c.rand.IntN(4))
-	switch c.rand.IntN(8) {
+	kinds := 8
+	if c.w.plan.ruled {
+		// What one may not see is there all the same, and may not be changed.
+		in.plain, kinds = false, 12
+	}
+	switch c.rand.IntN(kinds) {
+	case 8, 9, 10, 11:
+		ops = append(ops, c.rule()...)
 	case 0: // an entry that comes into and goes out of views
-		ops = append(ops, space.Op{Op: space.OpPut, In: "cards", ID: card, Value: fmt.Appendf(nil, `{"on":%t,"votes":0}`, c.chance(2))})
+		ops = append(ops, space.Op{Op: space.OpPut, In: "cards", ID: card, Value: fmt.Appendf(nil, `{"group":"g%d","on":%t,"owner":"r%d","votes":0}`, c.rand.IntN(2), c.chance(2), c.rand.IntN(3))})
 	case 1:
 		in.plain = false
 		ops = append(ops, space.Op{Op: space.OpPatch, In: "cards", ID: card, Patch: []byte(`{"$inc":{"votes":1}}`)})

@@ -45,6 +45,7 @@ type Reads struct {
 	At    Seq       `json:"at"`
 	Keys  []KeyPair `json:"keys,omitzero"`
 	Where View      `json:"where,omitzero"`
+	Scope string    `json:"scope,omitzero"` // the server's name of what could be seen then, as far as it told one
 }
 
 // A KeyPair is a key in its JSON form, [collection, id].
@@ -106,12 +107,16 @@ const (
 	Quarantined     OutcomeKind = "quarantined"      // set aside for the operator
 )
 
-// Codes of refusals that the kernel itself gives.
+// Codes of refusals.
 const (
 	CodeStale    = "stale"     // a precondition or a read no longer holds
 	CodeNotFound = "not_found" // a patch of an entry that does not exist
 	CodeInvalid  = "invalid"   // the mutation cannot be carried out: type mismatch, bad value
 	CodeTooLarge = "too_large" // a limit; the message names it
+
+	// CodeForbidden is the code of what the rules do not allow. It says nothing of
+	// what is there.
+	CodeForbidden = "forbidden"
 
 	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
 	CodeForgotten = "forgotten"

@@ -162,12 +162,12 @@ func (r *restRequest) get(key space.Key) error {
 }
 
 func (r *restRequest) read(key space.Key) (space.Version, error) {
-	view, _, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
+	reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0, key.Collection)
 	if err != nil {
 		return space.Version{}, err
 	}
-	defer view.Close()
-	return view.Get(key)
+	defer reading.Close()
+	return reading.Get(key)
 }
 
 func etag(seq space.Seq) string { return `"` + seq.String() + `"` }
@@ -186,13 +186,13 @@ func matches(header, tag string) bool {
 }
 
 func (r *restRequest) head() error {
-	view, head, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
+	reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
 	if err != nil {
 		return err
 	}
-	defer view.Close()
+	defer reading.Close()
 	r.w.Header().Set("Cache-Control", "no-store")
-	writeJSON(r.w, http.StatusOK, map[string]any{"head": head.Cursor, "horizon": head.Horizon})
+	writeJSON(r.w, http.StatusOK, map[string]any{"head": reading.Head.Cursor, "horizon": reading.Head.Horizon})
 	return nil
 }
 

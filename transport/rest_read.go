@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/value"
@@ -87,11 +86,12 @@ func (r *restRequest) query(collection string, parts map[string]jsontext.Value) 
 	if q.Limit+q.Skip > maxRows {
 		return &wire.Error{Code: wire.CodeTooMany, Limit: "rows", Message: "limit and skip together may be " + strconv.Itoa(maxRows) + "; read more by _snapshot"}
 	}
-	view, head, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
+	reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0, collection)
 	if err != nil {
 		return err
 	}
-	defer view.Close()
+	defer reading.Close()
+	head := reading.Head
 	h := r.w.Header()
 	h.Set("Cache-Control", "private, max-age=0, stale-while-revalidate=60")
 	h.Set("ETag", `W/"`+head.Cursor.String()+`"`)
@@ -99,9 +99,7 @@ func (r *restRequest) query(collection string, parts map[string]jsontext.Value) 
 		r.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	guard := r.who.Guard(r.path)
-	reader := kernel.Writer{User: r.who.User()}
-	found, err := kernel.Find(view, collection, q, func(e space.Entry) bool { return guard.Read(reader, e.Key, e.Version) })
+	found, err := reading.Find(collection, q)
 	if err != nil {
 		return err
 	}
@@ -129,11 +127,12 @@ func (r *restRequest) snapshot() error {
 		return err
 	}
 	if at == nil {
-		v, head, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
+		reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
 		if err != nil {
 			return err
 		}
-		_ = v.Close()
+		_ = reading.Close()
+		head := reading.Head
 		q := r.URL.Query()
 		q.Set("at", head.Cursor.String())
 		r.w.Header().Set("Cache-Control", "no-store")

@@ -28,6 +28,7 @@ type Open struct {
 	View     space.View     `json:"view,omitzero"`
 	Cursor   string         `json:"cursor,omitzero"`
 	Was      space.View     `json:"was,omitzero"`
+	Scope    string         `json:"scope,omitzero"` // of the Opened under which Cursor was reached
 	Presence bool           `json:"presence,omitzero"`
 }
 

@@ -154,6 +154,9 @@ type DiffWriter struct {
 	head int // length of the part before any row
 	puts int
 	dels []space.Key
+
+	// Scope, if not "", is told with the last part.
+	Scope string
 }
 
 // NewDiffWriter begins a diff of view from from to to, into a fresh buffer.
@@ -195,7 +198,20 @@ func (w *DiffWriter) Empty() bool { return w.puts == 0 && len(w.dels) == 0 }
 func (w *DiffWriter) Size() int { return len(w.buf) + 48*len(w.dels) }
 
 // Finish returns the message. more marks one that the next continues.
-func (w *DiffWriter) Finish(more bool) []byte { return append(w.rows(more), '}') }
+func (w *DiffWriter) Finish(more bool) []byte {
+	b := w.rows(more)
+	if !more {
+		b = w.appendScope(b)
+	}
+	return append(b, '}')
+}
+
+func (w *DiffWriter) appendScope(b []byte) []byte {
+	if w.Scope == "" {
+		return b
+	}
+	return appendString(append(b, `,"scope":`...), w.Scope)
+}
 
 // FinishReset returns the last message of a reset.
 func (w *DiffWriter) FinishReset(sum Sum) []byte {
@@ -203,7 +219,7 @@ func (w *DiffWriter) FinishReset(sum Sum) []byte {
 	b = strconv.AppendInt(b, int64(sum.Count), 10)
 	b = append(b, `,"sum":"`...)
 	b = append(b, sum.String()...)
-	return append(b, '"', '}')
+	return append(w.appendScope(append(b, '"')), '}')
 }
 
 func (w *DiffWriter) rows(more bool) []byte {

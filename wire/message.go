@@ -10,7 +10,7 @@ import (
 // messages themselves are in client.go; TestDecodeMatchesTags keeps both alike.
 var (
 	namesHello       = []string{"t", "v", "token", "user", "agent"}
-	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "presence"}
+	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "scope", "presence"}
 	namesSpace       = []string{"t", "space"}
 	namesPush        = []string{"t", "space", "muts"}
 	namesPushRequest = []string{"muts", "client"}
@@ -19,7 +19,7 @@ var (
 	namesAlone       = []string{"t"}
 	namesMutation    = []string{"ops", "id", "reads"}
 	namesOp          = []string{"op", "in", "id", "value", "patch", "if"}
-	namesReads       = []string{"at", "keys", "where"}
+	namesReads       = []string{"at", "keys", "where", "scope"}
 	namesPart        = []string{"in", "where"}
 )
 
@@ -183,6 +183,8 @@ func (s *scanner) openMessage() *Open {
 			m.View = s.view()
 		case "cursor":
 			m.Cursor = s.string()
+		case "scope":
+			m.Scope = s.string()
 		case "was":
 			m.Was = s.view()
 		case "presence":
@@ -292,6 +294,8 @@ func (s *scanner) reads() *space.Reads {
 			})
 		case "where":
 			r.Where = s.view()
+		case "scope":
+			r.Scope = s.string()
 		}
 	}
 	f.need(1)

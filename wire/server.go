@@ -18,6 +18,7 @@ type Welcome struct {
 	User    string         `json:"user,omitzero"`
 	Time    int64          `json:"time"` // the server's clock, milliseconds since 1970
 	Limits  map[string]int `json:"limits,omitzero"`
+	Expires int64          `json:"expires,omitzero"` // when the session ends unless hello is said again with a newer token; milliseconds since 1970
 }
 
 // How the server brings a view up to date.
@@ -32,6 +33,7 @@ const (
 	ResetNew     = "new"
 	ResetTrimmed = "trimmed"
 	ResetForked  = "forked"
+	ResetScope   = "scope" // what the client may see was decided otherwise when it had got its cursor
 )
 
 // Opened answers Open.
@@ -46,7 +48,8 @@ type Opened struct {
 	Resume   string           `json:"resume,omitzero"`
 	Reason   string           `json:"reason,omitzero"`
 	Fork     *space.Seq       `json:"fork,omitempty"`
-	Self     string           `json:"self,omitzero"` // this session's public name in Present and CastFrom
+	Scope    string           `json:"scope,omitzero"` // names what the client may see; to be handed back with the cursor
+	Self     string           `json:"self,omitzero"`  // this session's public name in Present and CastFrom
 }
 
 // Closed answers Close.
@@ -75,6 +78,7 @@ type Diff struct {
 	Del   []space.KeyPair `json:"del,omitzero"`
 	Count *int            `json:"count,omitzero"` // of the whole view, at the end of a reset
 	Sum   string          `json:"sum,omitzero"`
+	Scope string          `json:"scope,omitzero"` // from here on, in place of Opened's
 }
 
 // Present brings presence of other sessions.

@@ -89,7 +89,16 @@ func (s *Space) fanOut(t *Turn) error {
 		}
 	}
 	deltas := t.plan.Deltas()
-	for lv := range s.views.all {
+	views, err := s.concerned(deltas)
+	if err != nil {
+		return err
+	}
+	for m := range authors.all {
+		if m.live {
+			views.add(s.byClass[m.view.Class()])
+		}
+	}
+	for lv := range views.all {
 		frames, err := s.encode(lv, deltas)
 		if err != nil {
 			return err

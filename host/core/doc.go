@@ -10,6 +10,7 @@
 package core
 
 import (
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -31,6 +32,8 @@ type Config struct {
 	Path   space.Path
 	Store  store.Store
 	Limits wire.Limits
+	// Rules say who may do what; nil: everybody everything.
+	Rules *authz.Rules
 	// Lagging is called when a member is no longer live and must be caught up
 	// (Member.CatchUp, then Attach).
 	Lagging func(*Member)
@@ -48,4 +51,8 @@ type Bugs struct {
 	HalfCommit    bool // a diff is sent in two halves, each claiming to be whole
 	DroppedRemove bool // deletions are left out of diffs
 	AnyDigest     bool // a cursor's digest is not compared with the log's
+	StaysMember   bool // a commit that changes relations changes no live member's scope
+	NewKeysOnly   bool // of a changed entry only the keys that it has now are looked up
+	AnyScope      bool // the name of a replica's scope is not compared
+	TodaysScope   bool // what a replica held is taken to be what it may see now
 }

@@ -4,31 +4,36 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync/atomic"
 
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/wire"
 )
 
 // A Member is one session's place in one space. Its exported fields are set
-// before Open and not changed after; the others belong to the Space.
+// before Open and not changed after but by Renew; the others belong to the Space.
 type Member struct {
-	Sink  Sink
-	User  string
-	Name  string // the session's public name
-	Born  uint64 // sessions that began later have higher ones
-	Guard kernel.Guard
+	Sink Sink
+	Who  *authz.Session
+	Name string // the session's public name
+	Born uint64 // sessions that began later have higher ones
 
-	client  space.ClientID
-	view    *kernel.View
-	live    bool
-	gone    bool
-	cursor  space.Cursor // of a live member: where the last frame that it took ends
-	catch   *CatchUp     // of a lagging member
-	present bool         // wants presence and casts
-	stale   bool         // has missed presence
-	waiting int          // mutations queued
+	client   space.ClientID
+	want     *kernel.View // what it asked for, nil for one that only pushes
+	view     *kernel.View // what it may see of that; of a lagging member: about
+	live     bool
+	gone     bool
+	expelled bool         // gone, because it may not have the space open
+	cursor   space.Cursor // of a live member: where the last frame that it took ends
+	catch    *CatchUp     // of a lagging member
+	present  bool         // wants presence and casts
+	stale    bool         // has missed presence
+	waiting  int          // mutations queued
+	named    string       // the name of its rights that it was told of
 }
 
 // View is what the member holds of the space, nil for one that only pushes.
@@ -47,17 +52,31 @@ func (m *Member) CatchUp() *CatchUp { return m.catch }
 
 // A CatchUp takes one member from where it is to the head. It belongs to one
 // goroutine, which may be another than the Space's: what it reads is history.
+//
+// What the replica holds is a view as of a cursor, cut down to what its user
+// might see then; what it is to hold is the view as of the head, cut down to what
+// they may see then. Both follow from the data, as does the difference.
 type CatchUp struct {
-	cfg   *Config
-	told  *atomic.Pointer[space.Cursor] // how far it may go
-	view  *kernel.View
-	was   *kernel.View // with scan: the view that the replica's cursor was made with
+	cfg    *Config
+	told   *atomic.Pointer[space.Cursor] // how far it may go
+	want   *kernel.View
+	rights atomic.Pointer[authz.Rights]
+
 	from  space.Cursor
-	scan  bool // compare two views, or send a whole one
-	reset bool
+	held  *kernel.View  // what the replica holds as of from; nil if that is not known yet, or with reset
+	was   *kernel.View  // without held: the view that the replica's cursor was made with
+	with  *authz.Rights // under which held was found, or is to be
+	named string        // the name of the rights that the replica was told of
+	reset bool          // a whole view is sent
 
 	dropped atomic.Bool
 }
+
+// renew gives the catch-up other rights. Any goroutine may call it.
+func (c *CatchUp) renew(r authz.Rights) { c.rights.Store(&r) }
+
+// outdated reports whether what has been sent so far was decided under other rights than the present ones.
+func (c *CatchUp) outdated() bool { return c.with != c.rights.Load() }
 
 // Dropped reports whether the member has no more use for the catch-up: it has
 // left or opened the space anew. Whoever sends the frames asks while holding the
@@ -91,20 +110,16 @@ func (c *CatchUp) Frames(ctx context.Context) iter.Seq2[[]byte, error] {
 				yield(nil, err)
 				return
 			}
-			if c.from.Seq < head.Horizon.Seq && !c.reset {
-				c.scan, c.reset, c.was = true, true, nil
+			if c.from.Seq < head.Horizon.Seq {
+				c.restart()
 			}
-			if !c.scan && c.from == told || c.from.Seq > told.Seq {
+			if !c.reset && c.from == told && c.held != nil && c.held.ID() == c.want.ID() && !c.outdated() || c.from.Seq > told.Seq {
 				return
 			}
-			if c.scan {
-				err = c.scanTo(ctx, told, yield)
-			} else {
-				err = c.window(ctx, told, yield)
-			}
+			err = c.piece(ctx, told, yield)
 			if errors.Is(err, space.ErrTrimmed) && !(c.reset && told == *c.told.Load()) {
 				// The views are opened before anything is sent, so no diff is cut short.
-				c.scan, c.reset, c.was = true, true, nil
+				c.restart()
 				continue
 			}
 			if err != nil {
@@ -119,25 +134,84 @@ func (c *CatchUp) Frames(ctx context.Context) iter.Seq2[[]byte, error] {
 
 var errStopped = errors.New("the receiver has stopped")
 
-// window sends one stretch of the log as a diff, up to told at most.
-func (c *CatchUp) window(ctx context.Context, told space.Cursor, yield func([]byte, error) bool) error {
-	w, err := kernel.ReadWindow(upTo(told, c.cfg.Store.Log(ctx, c.cfg.Path, c.from.Seq)), c.from, windowCommits, windowKeys)
+// restart begins anew with a whole view.
+func (c *CatchUp) restart() { c.reset, c.held, c.was = true, nil, nil }
+
+// scope cuts a view down to what may be seen of it as of a snapshot.
+func scope(v *kernel.View, rights *authz.Rights, at kernel.Snapshot) (*kernel.View, error) {
+	s, err := rights.ScopeAt(v.Collections(), at)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return within(v, s), nil
+}
+
+func within(v *kernel.View, s *authz.Scope) *kernel.View {
+	if s.Everything() {
+		return v.Within(nil)
+	}
+	return v.Within(s)
+}
+
+// piece sends one stretch of the log as a diff, up to told at most; or, where
+// what may be seen is another view after it than before, the difference of both.
+func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byte, error) bool) error {
+	rights := c.rights.Load()
+	w := kernel.Window{From: c.from, To: told}
+	if !c.reset {
+		var err error
+		if w, err = kernel.ReadWindow(upTo(told, c.cfg.Store.Log(ctx, c.cfg.Path, c.from.Seq)), c.from, windowCommits, windowKeys); err != nil {
+			return err
+		}
 	}
 	after, err := c.cfg.Store.View(ctx, c.cfg.Path, w.To.Seq)
 	if err != nil {
 		return err
 	}
 	defer after.Close()
-	before, err := c.cfg.Store.View(ctx, c.cfg.Path, w.From.Seq)
+	var before store.View
+	if !c.reset {
+		if before, err = c.cfg.Store.View(ctx, c.cfg.Path, w.From.Seq); err != nil {
+			return err
+		}
+		defer before.Close()
+		if c.held == nil {
+			at := before
+			if c.cfg.Bugs.TodaysScope {
+				at = after
+			}
+			if c.held, err = scope(c.was, c.with, at); err != nil {
+				return err
+			}
+		}
+	}
+	next := c.held
+	if c.reset || c.with != rights || c.held.ID() != c.want.ID() || slices.ContainsFunc(w.Keys, func(k space.Key) bool { return c.cfg.Rules.Concern(k.Collection) }) {
+		if next, err = scope(c.want, rights, after); err != nil {
+			return err
+		}
+	}
+	out := newParts(c, w.To, yield)
+	if name := rights.Name(); name != c.named {
+		out.scope, c.named = name, name
+	}
+	if c.held != nil && next.Class() == c.held.Class() {
+		err = c.changes(w.Keys, before, after, out)
+	} else {
+		err = c.difference(next, before, after, out)
+	}
 	if err != nil {
 		return err
 	}
-	defer before.Close()
-	out := newParts(c, w.To, yield)
-	for _, key := range w.Keys {
-		if !c.view.Has(key.Collection) {
+	// Noted before the last part is sent: then the replica is there.
+	c.from, c.held, c.was, c.with, c.reset = w.To, next, nil, rights, false
+	return out.end()
+}
+
+// changes adds what the changes of some keys mean for what is held.
+func (c *CatchUp) changes(keys []space.Key, before, after store.View, out *parts) error {
+	for _, key := range keys {
+		if !c.held.Has(key.Collection) {
 			continue
 		}
 		now, err := after.Get(key)
@@ -145,7 +219,7 @@ func (c *CatchUp) window(ctx context.Context, told space.Cursor, yield func([]by
 			return err
 		}
 		delta := kernel.NewDelta(key, now, func() (space.Version, error) { return before.Get(key) })
-		action, err := c.view.Step(delta)
+		action, err := c.held.Step(delta)
 		if err != nil {
 			return err
 		}
@@ -153,7 +227,20 @@ func (c *CatchUp) window(ctx context.Context, told space.Cursor, yield func([]by
 			return err
 		}
 	}
-	return out.end()
+	return nil
+}
+
+// difference adds the difference of two whole views, or one whole view.
+func (c *CatchUp) difference(next *kernel.View, before, after kernel.Snapshot, out *parts) error {
+	for step, err := range kernel.Diff(c.held, before, next, after) {
+		if err != nil {
+			return err
+		}
+		if err := out.add(step); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // upTo cuts a log off after a commit.
@@ -167,38 +254,13 @@ func upTo(last space.Cursor, log logSeq) logSeq {
 	}
 }
 
-// scanTo sends the difference of two whole views, or one whole view.
-func (c *CatchUp) scanTo(ctx context.Context, head space.Cursor, yield func([]byte, error) bool) error {
-	after, err := c.cfg.Store.View(ctx, c.cfg.Path, head.Seq)
-	if err != nil {
-		return err
-	}
-	defer after.Close()
-	var before kernel.Snapshot
-	if c.was != nil {
-		v, err := c.cfg.Store.View(ctx, c.cfg.Path, c.from.Seq)
-		if err != nil {
-			return err
-		}
-		defer v.Close()
-		before = v
-	}
-	out := newParts(c, head, yield)
-	for step, err := range kernel.Diff(c.was, before, c.view, after) {
-		if err != nil {
-			return err
-		}
-		if err := out.add(step); err != nil {
-			return err
-		}
-	}
-	return out.end()
-}
-
 // parts cuts a diff into messages of bearable size.
 type parts struct {
 	c     *CatchUp
+	from  space.Cursor
 	to    space.Cursor
+	reset bool
+	scope string // to be told with the last part
 	yield func([]byte, error) bool
 	first bool
 	w     *wire.DiffWriter
@@ -206,13 +268,13 @@ type parts struct {
 }
 
 func newParts(c *CatchUp, to space.Cursor, yield func([]byte, error) bool) *parts {
-	p := &parts{c: c, to: to, yield: yield, first: true}
+	p := &parts{c: c, from: c.from, to: to, reset: c.reset, yield: yield, first: true}
 	p.begin()
 	return p
 }
 
 func (p *parts) begin() {
-	p.w = wire.NewDiffWriter(p.c.cfg.Path, p.c.view.ID(), p.c.from, p.to, p.c.reset && p.first)
+	p.w = wire.NewDiffWriter(p.c.cfg.Path, p.c.want.ID(), p.from, p.to, p.reset && p.first)
 	p.first = false
 }
 
@@ -222,7 +284,7 @@ func (p *parts) add(step kernel.Step) error {
 		return nil
 	case kernel.Put:
 		p.w.Put(step.Entry.Key, step.Entry.Seq, step.Entry.Payload)
-		if p.c.reset {
+		if p.reset {
 			p.sum.Add(step.Entry.Key, step.Entry.Seq)
 		}
 	case kernel.Del:
@@ -247,25 +309,50 @@ func (p *parts) add(step kernel.Step) error {
 // end sends the last part; from then on the replica is at p.to.
 func (p *parts) end() error {
 	var frame []byte
-	if p.c.reset {
+	p.w.Scope = p.scope
+	switch {
+	case p.reset:
 		frame = p.w.FinishReset(p.sum)
-	} else {
+	case p.from == p.to && p.w.Empty() && p.scope == "":
+		return nil // other rights, and the same view
+	default:
 		frame = p.w.Finish(false)
 	}
-	p.c.from, p.c.was, p.c.scan, p.c.reset = p.to, nil, false, false
 	if !p.yield(frame, nil) {
 		return errStopped
 	}
 	return nil
 }
 
-// Whole yields the frames of the whole view at one cursor of the log. It is for
-// readers that are no members.
+// Whole yields the frames of the whole view at one cursor of the log, as much of
+// it as may be seen now. It is for readers that are no members.
 func (c *CatchUp) Whole(ctx context.Context, at space.Cursor) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		whole := &CatchUp{cfg: c.cfg, told: c.told, view: c.view, scan: true, reset: true}
-		if err := whole.scanTo(ctx, at, yield); err != nil && err != errStopped {
+		if err := c.whole(ctx, at, yield); err != nil && err != errStopped {
 			yield(nil, err)
 		}
 	}
+}
+
+func (c *CatchUp) whole(ctx context.Context, at space.Cursor, yield func([]byte, error) bool) error {
+	now, err := c.cfg.Store.View(ctx, c.cfg.Path, c.told.Load().Seq)
+	if err != nil {
+		return err
+	}
+	next, err := scope(c.want, c.rights.Load(), now)
+	_ = now.Close()
+	if err != nil {
+		return err
+	}
+	then, err := c.cfg.Store.View(ctx, c.cfg.Path, at.Seq)
+	if err != nil {
+		return err
+	}
+	defer then.Close()
+	whole := &CatchUp{cfg: c.cfg, want: c.want, reset: true}
+	out := newParts(whole, at, yield)
+	if err := whole.difference(next, nil, then, out); err != nil {
+		return err
+	}
+	return out.end()
 }

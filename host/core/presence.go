@@ -24,7 +24,7 @@ func (p *presence) all(s *Space, except *Member) *wire.Present {
 	msg := &wire.Present{Space: string(s.cfg.Path), Reset: true, Peers: []wire.Peer{}}
 	for m := range s.members.all {
 		if state, ok := p.states[m]; ok && m != except {
-			msg.Peers = append(msg.Peers, wire.Peer{Session: m.Name, User: m.User, State: state})
+			msg.Peers = append(msg.Peers, wire.Peer{Session: m.Name, User: m.Who.User(), State: state})
 		}
 	}
 	return msg
@@ -76,7 +76,7 @@ func (s *Space) Tell() {
 		if state == nil {
 			state = jsontext.Value("null")
 		}
-		msg.Peers = append(msg.Peers, wire.Peer{Session: m.Name, User: m.User, State: state})
+		msg.Peers = append(msg.Peers, wire.Peer{Session: m.Name, User: m.Who.User(), State: state})
 	}
 	p.dirty.clear()
 	var frame []byte
@@ -101,7 +101,7 @@ func (s *Space) Cast(from *Member, c *wire.Cast) error {
 	if err := s.notOpen(from); err != nil {
 		return err
 	}
-	frame := wire.Encode(&wire.CastFrom{Space: string(s.cfg.Path), Session: from.Name, User: from.User, Topic: c.Topic, Data: c.Data})
+	frame := wire.Encode(&wire.CastFrom{Space: string(s.cfg.Path), Session: from.Name, User: from.Who.User(), Topic: c.Topic, Data: c.Data})
 	for m := range s.members.all {
 		if m.present && m != from {
 			m.Sink.Offer(frame)

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
@@ -9,7 +10,7 @@ import (
 // queued is a mutation that waits to be planned.
 type queued struct {
 	writer   kernel.Writer
-	guard    kernel.Guard
+	who      *authz.Session
 	mutation *space.Mutation
 	member   *Member  // whose session gets the outcome, or
 	request  *Request // the request that gets it
@@ -19,7 +20,7 @@ type queued struct {
 // once, when every mutation has an outcome or one was refused.
 type Request struct {
 	Writer    kernel.Writer
-	Guard     kernel.Guard
+	Who       *authz.Session
 	Mutations []space.Mutation
 	Done      func(outcomes []space.Outcome, head space.Cursor, err error)
 
@@ -45,7 +46,7 @@ func (s *Space) Push(m *Member, mutations []space.Mutation) error {
 	if m.client.IsZero() {
 		return &wire.Error{Code: wire.CodeNoClient, Message: "the space was opened without a client id, or another session has taken it over"}
 	}
-	w := kernel.Writer{User: m.User, Client: m.client}
+	w := kernel.Writer{User: m.Who.User(), Client: m.client}
 	for i := range mutations {
 		if m.waiting >= s.cfg.Limits.Pushed || !s.room() {
 			// Whatever follows would be a gap: the client rewinds to this id.
@@ -53,7 +54,7 @@ func (s *Space) Push(m *Member, mutations []space.Mutation) error {
 			return nil
 		}
 		m.waiting++
-		s.enqueue(queued{w, m.Guard, &mutations[i], m, nil})
+		s.enqueue(queued{w, m.Who, &mutations[i], m, nil})
 	}
 	return nil
 }
@@ -64,8 +65,12 @@ func (s *Space) Do(r *Request) {
 		r.Done(nil, s.head, &wire.Error{Code: wire.CodeOverloaded, RetryMS: retryMS, Message: "too many mutations wait in this space"})
 		return
 	}
+	if !r.Who.In(s.cfg.Rules).Scope(nil, s.relations).Open() {
+		r.Done(nil, space.Cursor{}, &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}) // and no commit of it
+		return
+	}
 	for i := range r.Mutations {
-		s.enqueue(queued{r.Writer, r.Guard, &r.Mutations[i], nil, r})
+		s.enqueue(queued{r.Writer, r.Who, &r.Mutations[i], nil, r})
 	}
 }
 

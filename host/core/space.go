@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
@@ -22,13 +23,16 @@ type Space struct {
 	horizon  space.Cursor
 	told     atomic.Pointer[space.Cursor] // head, once its outcomes have been sent; catch-ups read it
 	views    set[*liveView]
-	byID     map[string]*liveView // views, by the view's id
+	byClass  map[string]*liveView // views, by the view's class
+	index    index                // of views
 	members  set[*Member]
 	owners   map[space.ClientID]*Member           // who has a client id open
 	known    map[space.ClientID]space.ClientState // of the owners, to spare the store
 	queue    []queued
 	queued   int // bytes in queue, about
 	presence presence
+
+	relations *authz.Relations // as of head
 }
 
 // A liveView is a view that live members share, each of its frames encoded once.
@@ -41,7 +45,7 @@ type liveView struct {
 // Load reads a space's head and returns it without members.
 func Load(ctx context.Context, cfg Config) (*Space, error) {
 	s := &Space{
-		cfg: cfg, byID: map[string]*liveView{},
+		cfg: cfg, byClass: map[string]*liveView{},
 		owners: map[space.ClientID]*Member{}, known: map[space.ClientID]space.ClientState{},
 	}
 	err := s.reload(ctx)
@@ -56,7 +60,7 @@ func (s *Space) reload(ctx context.Context) error {
 	}
 	s.head, s.horizon = head.Cursor, head.Horizon
 	clear(s.known)
-	return nil
+	return s.loadRelations(ctx)
 }
 
 // tell lets catch-ups go as far as the head. The outcomes up to there have been
@@ -94,10 +98,13 @@ func (s *Space) Idle() bool { return s.members.len() == 0 && len(s.queue) == 0 }
 // Attach. The error is a *wire.Error for the client or the store's; everything is
 // then as it was. A member that has left cannot come back.
 func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
-	if m.gone {
+	if m.gone && !m.expelled {
 		return nil // its session ended while the request waited
 	}
-	view, err := compile(req.View, s.cfg.Limits)
+	if m.gone {
+		return &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}
+	}
+	want, err := compile(req.View, s.cfg.Limits)
 	if err != nil {
 		return err
 	}
@@ -107,22 +114,32 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	}
 	r := &reader{ctx: ctx, s: s, at: s.head.Seq}
 	defer r.close()
-	w := kernel.Writer{User: m.User, Client: req.Client}
+	rights := m.rights(s)
+	var collections []string
+	if want != nil {
+		collections = want.Collections()
+	}
+	scope := rights.Scope(collections, s.relations)
+	if !scope.Open() {
+		return &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}
+	}
+	w := kernel.Writer{User: m.Who.User(), Client: req.Client}
 	plan := s.plan(r, time.Time{})
 	known, err := plan.Client(w)
 	if err != nil {
 		return err
 	}
-	opened := &wire.Opened{Space: string(s.cfg.Path), From: req.Cursor, Head: s.head, Last: known.Last, Self: m.Name}
+	opened := &wire.Opened{Space: string(s.cfg.Path), From: req.Cursor, Head: s.head, Last: known.Last, Self: m.Name, Scope: rights.Name()}
 	if opened.Outcomes, err = plan.Outcomes(w, space.MutationID(req.Acked), s.cfg.Limits.Pushed); err != nil {
 		return err
 	}
 	var catch *CatchUp
-	if view != nil {
-		opened.View = view.ID()
-		if catch, err = s.resume(ctx, req, view, was, opened); err != nil {
+	if want != nil {
+		opened.View = want.ID()
+		if catch, err = s.resume(ctx, req, s.catchUp(want, rights), was, opened); err != nil {
 			return err
 		}
+		catch.named = opened.Scope
 	}
 
 	// The open of a connection that has broken may be read after that of the
@@ -135,7 +152,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	// Nothing can fail from here on.
 	s.leaveView(m)
 	s.disown(m)
-	m.client, m.view = req.Client, view
+	m.client, m.want, m.view, m.named = req.Client, want, nil, opened.Scope
 	m.setCatchUp(catch)
 	s.members.add(m)
 	if !m.client.IsZero() {
@@ -150,7 +167,8 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	}
 	m.Sink.Send(wire.Encode(opened))
 	s.presence.join(s, m, req.Presence)
-	if catch != nil && catch.from == s.head && !catch.scan {
+	if catch != nil && opened.Resume == wire.ResumeCurrent {
+		m.view = within(want, scope)
 		s.attach(m)
 	} else if catch != nil {
 		s.cfg.Lagging(m)
@@ -166,14 +184,13 @@ func compile(source space.View, limits wire.Limits) (*kernel.View, error) {
 }
 
 // resume decides how a replica's view is brought up to date.
-func (s *Space) resume(ctx context.Context, req *wire.Open, view, was *kernel.View, opened *wire.Opened) (*CatchUp, error) {
-	c := &CatchUp{cfg: &s.cfg, told: &s.told, view: view}
-	if was != nil && was.ID() == view.ID() {
-		was = nil
+func (s *Space) resume(ctx context.Context, req *wire.Open, c *CatchUp, was *kernel.View, opened *wire.Opened) (*CatchUp, error) {
+	if was == nil {
+		was = c.want
 	}
 	reset := func(reason string) (*CatchUp, error) {
 		opened.Resume, opened.Reason = wire.ResumeReset, reason
-		c.scan, c.reset = true, true
+		c.reset = true
 		return c, nil
 	}
 	if req.Cursor == "" {
@@ -194,27 +211,32 @@ func (s *Space) resume(ctx context.Context, req *wire.Open, view, was *kernel.Vi
 		}
 		return reset(state)
 	}
-	c.from = cursor
-	switch {
-	case was != nil:
-		c.scan, c.was = true, was
-		opened.Resume = wire.ResumeDiff
-	case cursor == s.head:
+	if req.Scope != opened.Scope && !s.cfg.Bugs.AnyScope {
+		return reset(wire.ResetScope)
+	}
+	c.from, c.was, c.with = cursor, was, c.rights.Load()
+	opened.Resume = wire.ResumeDiff
+	if cursor == s.head && was.ID() == c.want.ID() {
 		opened.Resume = wire.ResumeCurrent
-	default:
-		opened.Resume = wire.ResumeDiff
 	}
 	return c, nil
 }
 
+func (s *Space) catchUp(want *kernel.View, rights authz.Rights) *CatchUp {
+	c := &CatchUp{cfg: &s.cfg, told: &s.told, want: want}
+	c.rights.Store(&rights)
+	return c
+}
+
 // CatchUpFrom returns what takes a replica of view from a cursor to the head, or
 // the whole view if cursor is nil; reset says why it cannot be told from there.
-func (s *Space) CatchUpFrom(ctx context.Context, view *kernel.View, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
-	c = &CatchUp{cfg: &s.cfg, told: &s.told, view: view, scan: cursor == nil, reset: cursor == nil}
+func (s *Space) CatchUpFrom(ctx context.Context, view *kernel.View, who *authz.Session, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
+	c = s.catchUp(view, who.In(s.cfg.Rules))
 	if cursor == nil {
+		c.reset = true
 		return c, "", nil
 	}
-	c.from = *cursor
+	c.from, c.was, c.with = *cursor, view, c.rights.Load()
 	reset, err = s.locate(ctx, *cursor)
 	return c, reset, err
 }
@@ -275,11 +297,12 @@ func (s *Space) leaveView(m *Member) {
 		return
 	}
 	m.live = false
-	lv := s.byID[m.view.ID()]
+	lv := s.byClass[m.view.Class()]
 	lv.members.remove(m)
 	if lv.members.len() == 0 {
-		delete(s.byID, m.view.ID())
+		delete(s.byClass, m.view.Class())
 		s.views.remove(lv)
+		s.index.remove(lv)
 	}
 }
 
@@ -290,19 +313,25 @@ func (s *Space) Attach(m *Member, c *CatchUp) (done bool) {
 	if m.gone || m.catch != c {
 		return true
 	}
-	if c.from != s.head {
+	if c.from != s.head || c.outdated() {
 		return false
 	}
+	m.view, m.named = c.held, c.named
 	s.attach(m)
 	return true
 }
 
 func (s *Space) attach(m *Member) {
-	lv := s.byID[m.view.ID()]
+	if scope, ok := m.view.Filter().(*authz.Scope); ok && !scope.Open() {
+		s.expel(m)
+		return
+	}
+	lv := s.byClass[m.view.Class()]
 	if lv == nil {
 		lv = &liveView{view: m.view, sent: s.head}
-		s.byID[m.view.ID()] = lv
+		s.byClass[m.view.Class()] = lv
 		s.views.add(lv)
+		s.index.add(lv)
 	}
 	lv.members.add(m)
 	m.view = lv.view // equal views share one compiled form

@@ -35,7 +35,7 @@ func member(t *testing.T) (*core.Member, *sink) {
 		t.Fatal(err)
 	}
 	out := &sink{}
-	return &core.Member{Sink: out, User: "ada", Name: "n", Guard: who.Guard("a")}, out
+	return &core.Member{Sink: out, Who: who, Name: "n"}, out
 }
 
 // turn carries out what waits; the append is left out where it fails.
@@ -90,7 +90,7 @@ func TestRequestStopsAtItsFirstRefusal(t *testing.T) {
 	const n = 1500 // more than a turn takes
 	answers := 0
 	var answered error
-	r := &core.Request{Guard: m.Guard, Done: func(_ []space.Outcome, _ space.Cursor, err error) { answers++; answered = err }}
+	r := &core.Request{Who: m.Who, Done: func(_ []space.Outcome, _ space.Cursor, err error) { answers++; answered = err }}
 	for i := range n {
 		mutation := space.Mutation{Ops: []space.Op{{Op: "put", In: "c", ID: "x", Value: []byte(`{}`)}}}
 		if i == 3 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -14,6 +15,7 @@ import (
 
 func (s *Space) plan(r *reader, now time.Time) *kernel.Plan {
 	p := kernel.NewPlan(s.head, now, r, s.cfg.Limits)
+	p.Track = s.cfg.Rules.Concern
 	p.Bugs = s.cfg.Bugs.Kernel
 	return p
 }
@@ -21,11 +23,13 @@ func (s *Space) plan(r *reader, now time.Time) *kernel.Plan {
 // A Turn is one round of a space's loop: mutations planned together, to be
 // appended together. The zero Turn is an empty one.
 type Turn struct {
-	plan     *kernel.Plan
-	reader   *reader
-	taken    []queued
-	outcomes []space.Outcome // of taken, in the same order; ID 0 and no kind: refused
-	refused  []*wire.Error   // likewise
+	plan      *kernel.Plan
+	reader    *reader
+	taken     []queued
+	outcomes  []space.Outcome     // of taken, in the same order; ID 0 and no kind: refused
+	refused   []*wire.Error       // likewise
+	relations *authz.Relations    // as the turn's commits leave them
+	touched   map[string]struct{} // users of whom relations may have changed
 }
 
 // Empty reports whether the turn has nothing to append; Finish must be called
@@ -55,6 +59,7 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 	}
 	s.queued -= bytes
 	t.plan = s.plan(t.reader, now)
+	t.relations = s.relations.Fork()
 	t.outcomes = make([]space.Outcome, n)
 	t.refused = make([]*wire.Error, n)
 	stopped := map[any]bool{} // members and requests that had a refusal
@@ -67,7 +72,10 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		if stopped[from] || q.request != nil && q.request.err != nil {
 			continue
 		}
-		outcome, err := t.plan.Submit(q.writer, q.guard, q.mutation)
+		outcome, err := t.plan.Submit(q.writer, q.who.In(s.cfg.Rules).Guard(t.relations, now), q.mutation)
+		if err == nil {
+			err = t.related()
+		}
 		if err != nil {
 			stopped[from] = true
 			t.refused[i] = asError(err)
@@ -112,6 +120,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 		}
 	}
 	s.head = t.plan.Head()
+	s.relations.Merge(t.relations)
 	if !s.cfg.Bugs.EarlyAck {
 		s.acks(t)
 	}
@@ -119,6 +128,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 	if t.Empty() {
 		return nil
 	}
+	s.rescope(t)
 	return s.fanOut(t)
 }
 
@@ -168,6 +178,8 @@ func (s *Space) lagAll() {
 // frame that it took.
 func (s *Space) lag(m *Member) {
 	s.leaveView(m)
-	m.setCatchUp(&CatchUp{cfg: &s.cfg, told: &s.told, view: m.view, from: m.cursor})
+	c := s.catchUp(m.want, m.rights(s))
+	c.held, c.from, c.named = m.view, m.cursor, m.named
+	m.setCatchUp(c)
 	s.cfg.Lagging(m)
 }

@@ -10,7 +10,7 @@ import (
 const anyoneFlag = "allow-anyone-on-the-network-to-read-and-write-everything"
 
 // checkListen refuses to listen where others than this machine's users could
-// connect: there are no access rules yet.
+// connect, unless there are rules and tokens.
 func checkListen(ctx context.Context, address string, anyone bool) error {
 	loopback, err := onLoopback(ctx, address)
 	if err != nil {
@@ -20,8 +20,9 @@ func checkListen(ctx context.Context, address string, anyone bool) error {
 		return nil
 	}
 	return usage(`--listen %s: refused, because that is not a loopback address.
-There are no access rules yet: whoever can connect may read and write everything, under any user name.
+Without --definition and --tokens whoever can connect may read and write everything, under any user name.
 Do one of these:
+  - say who may do what, and whose tokens are believed: --definition FILE --tokens FILE (docs/RULES.md);
   - listen on this machine only: --listen 127.0.0.1:4600, and let a proxy that
     authenticates come in from there (with --allow-origin for the app's pages);
   - if everybody on the network may see and change all of the data: --%s`, address, anyoneFlag)

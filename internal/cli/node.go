@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/syncline/syncline"
+	"github.com/syncline/syncline/authz/token"
+	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/internal/admin"
 )
 
@@ -37,7 +39,7 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	if o.retain == 0 {
 		return nil, usage("--retain 0: want how long history is kept, such as 720h, or a negative duration for ever")
 	}
-	if err := checkListen(ctx, o.listen, o.anyone); err != nil {
+	if err := checkListen(ctx, o.listen, o.anyone || o.definition != "" && o.tokens != ""); err != nil {
 		return nil, err
 	}
 	if err := checkAdmin(ctx, o.admin); err != nil {
@@ -45,6 +47,18 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	}
 	if o.anyone {
 		log.Warn("anyone who can connect may read and write everything", "listen", o.listen)
+	}
+	var definition *definition.Definition
+	if o.definition != "" {
+		if definition, err = readDefinition(o.definition); err != nil {
+			return nil, usage("%w", err)
+		}
+	}
+	var tokens *token.Config
+	if o.tokens != "" {
+		if tokens, err = readTokens(o.tokens); err != nil {
+			return nil, usage("%w", err)
+		}
 	}
 	// Addresses before data: a second server on one machine finds out without
 	// having touched anything.
@@ -69,10 +83,14 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, AnyoneMayReadAndWriteEverything: o.anyone,
+		Origins: o.origins, Definition: definition, Tokens: tokens, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
 		return nil, usage("%w", err)
+	}
+	if definition != nil {
+		warn(log, n.server.Warnings())
+		go reload(ctx, log, n.server, o.definition)
 	}
 	handler := n.server.Handler()
 	if pages != nil {

@@ -18,7 +18,9 @@ type connection struct {
 	live   bool             // the view has reached the head it had when opened
 	halted bool             // no more pushes: the server takes none from this client
 	viewID string           // the server's name of the view
+	scope  string           // its name of what may be seen
 	head   space.Cursor     // the space's head when it was opened
+	due    bool             // a reset is due: no other diff fits what is held
 	forked bool             // a reset is due, and until then cursor belongs to another history: nothing is pushed
 	last   space.MutationID // what the server had dealt with when it was opened
 	fresh  bool             // open without a cursor: what is held is wrong
@@ -90,6 +92,7 @@ func (c *Core) OpenMessage() *wire.Open {
 	k.sent, k.barrier, k.forked = 0, 0, false
 	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View}
 	if m.Cursor = c.from(); m.Cursor != "" {
+		m.Scope = c.meta.Scope
 		if !sameView(c.HeldOf, c.meta.View) {
 			m.Was = c.HeldOf
 		}

@@ -159,7 +159,7 @@ func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Eff
 			return Effects{}, err
 		}
 		s = c.begin()
-		s.View, s.HeldOf, s.Held, s.Cursor, s.Stage, s.Collections = nil, nil, false, space.Cursor{}, 0, nil
+		s.View, s.HeldOf, s.Scope, s.Held, s.Cursor, s.Stage, s.Collections = nil, nil, "", false, space.Cursor{}, 0, nil
 		s.touch()
 		s.leaveAll(c)
 	}

@@ -70,6 +70,9 @@ func (c *Core) diff(ctx context.Context, now time.Time, d *wire.Diff) (Effects, 
 		}
 	}
 	seq.note(d)
+	if d.Scope != "" {
+		k.scope = d.Scope // told with the last part
+	}
 	if seq.reset && !d.More {
 		if err := checkSum(d, seq.sum); err != nil {
 			return c.refuse(err), nil
@@ -99,7 +102,7 @@ func (c *Core) checkRange(d *wire.Diff) (old bool, err error) {
 		return false, nil
 	case from.Seq > to.Seq:
 		return false, nonsense("a diff from %s back to %s", from, to)
-	case !c.Held || c.conn.forked:
+	case !c.Held || c.conn.due:
 		return false, nonsense("a diff where a reset is due")
 	case to.Seq < at.Seq:
 		return true, nil
@@ -205,7 +208,7 @@ func (s *step) rowsOf(c *Core, d *wire.Diff) {
 // last of them, and lets go of the mutations that it confirms.
 func (c *Core) finish(ctx context.Context, now time.Time, s *step, seq *sequence) (Effects, error) {
 	s.Stage = 0
-	s.Cursor, s.Held, s.HeldOf, s.Synced = seq.to, true, s.View, now.UnixMilli()
+	s.Cursor, s.Held, s.HeldOf, s.Scope, s.Synced = seq.to, true, s.View, c.conn.scope, now.UnixMilli()
 	s.touch()
 	s.leaveReached(c, seq.to.Seq)
 	s.fx.Keys, s.fx.All = append(s.fx.Keys, seq.keys...), s.fx.All || seq.all
@@ -234,7 +237,7 @@ func (c *Core) finish(ctx context.Context, now time.Time, s *step, seq *sequence
 	k := &c.conn
 	k.reopens = 0
 	if seq.reset {
-		k.forked = false
+		k.forked, k.due = false, false
 	}
 	if seq.to.Seq >= k.head.Seq {
 		k.live = true

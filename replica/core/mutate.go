@@ -16,6 +16,9 @@ func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads 
 		return Mutation{}, Effects{}, err
 	}
 	ops, reads, err := check(ops, reads, c.limits)
+	if reads != nil {
+		reads.Scope = c.meta.Scope
+	}
 	if err != nil {
 		return Mutation{}, Effects{}, err
 	}

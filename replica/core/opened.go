@@ -23,7 +23,9 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 		return c.refuse(nonsense("opened from %q, but we stand at %q", m.From, c.from())), nil
 	}
 	if asked == 0 && m.View == k.viewID {
-		return Effects{}, nil // told again
+		// Told again, because the message came twice. What follows is the answer to the second.
+		k.scope, k.due = m.Scope, k.due || m.Resume == wire.ResumeReset
+		return Effects{}, nil
 	}
 	if err := c.checkOpened(m); err != nil {
 		return c.refuse(err), nil
@@ -70,7 +72,7 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 	live := c.view == nil
 	if m.Resume == wire.ResumeCurrent {
 		live = true
-		s.Cursor, s.Held, s.HeldOf, s.Synced = m.Head, true, s.View, now.UnixMilli()
+		s.Cursor, s.Held, s.HeldOf, s.Scope, s.Synced = m.Head, true, s.View, m.Scope, now.UnixMilli()
 		s.touch()
 		s.leaveReached(c, m.Head.Seq)
 	}
@@ -82,7 +84,8 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 		return fx, err
 	}
 	k.open, k.live, k.forked, k.fresh = true, live, forked, false
-	k.head, k.viewID, k.sent, k.sentMax, k.last = m.Head, m.View, 0, sent, m.Last
+	k.due = m.Resume == wire.ResumeReset
+	k.head, k.viewID, k.scope, k.sent, k.sentMax, k.last = m.Head, m.View, m.Scope, 0, sent, m.Last
 	return fx, c.ready(ctx)
 }
 

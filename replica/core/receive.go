@@ -161,6 +161,8 @@ func (c *Core) refused(ctx context.Context, now time.Time, e *wire.Error) (Effec
 	case wire.CodeBadCursor:
 		k.fresh = true
 		return c.refuse(e), nil
+	case wire.CodeForbidden:
+		return c.purge(ctx, now, e)
 	case wire.CodeDisplaced:
 		k.open, k.live = false, false
 		return Effects{Action: Halt, Err: fmt.Errorf("%w: %w", ErrDisplaced, e)}, nil
@@ -170,4 +172,21 @@ func (c *Core) refused(ctx context.Context, now time.Time, e *wire.Error) (Effec
 		return Effects{Action: Reconnect, Wait: retryAfter(e.RetryMS), Err: e}, nil
 	}
 	return Effects{Action: Halt, Err: e}, nil
+}
+
+// purge drops all that is confirmed: it may not be seen any more. What is queued
+// is the user's own and stays, for the server to decide on when the space can be opened again.
+func (c *Core) purge(ctx context.Context, now time.Time, why error) (Effects, error) {
+	if err := c.forget(ctx, now); err != nil {
+		return Effects{}, err
+	}
+	s := c.begin()
+	s.HeldOf, s.Scope, s.Held, s.Cursor, s.Stage, s.Collections = nil, "", false, space.Cursor{}, 0, nil
+	s.touch()
+	s.leaveAll(c)
+	if err := c.commit(ctx, now, s); err != nil {
+		return Effects{}, err
+	}
+	c.conn.seq, c.conn.open, c.conn.live = nil, false, false
+	return Effects{Action: Halt, Err: why, All: true}, c.rebuild(ctx)
 }

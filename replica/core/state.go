@@ -39,6 +39,7 @@ type meta struct {
 
 	View   space.View   `json:"view,omitzero"`   // what to hold, canonical
 	HeldOf space.View   `json:"heldOf,omitzero"` // the view that Cursor was made with
+	Scope  string       `json:"scope,omitzero"`  // the server's name of what could be seen then
 	Held   bool         `json:"held,omitzero"`   // whether any view was ever complete
 	Cursor space.Cursor `json:"cursor"`
 	Synced int64        `json:"synced,omitzero"` // milliseconds since 1970

@@ -1,0 +1,247 @@
+package authz
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/authz/schema"
+	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/selector"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
+)
+
+// A Policy is a definition ready to decide. It is immutable.
+type Policy struct {
+	version  string
+	kinds    []*kind // the more special first
+	warnings []string
+}
+
+// A kind is one kind of space.
+type kind struct {
+	pattern     []string
+	open        *rule.Rule // nil: nobody
+	relations   map[string]*relation
+	collections map[string]*collection
+	claims      []string // those that its rules of reading look at
+}
+
+type relation struct {
+	in              string
+	subject, object value.Path
+	where           *selector.Selector
+}
+
+type collection struct {
+	read                   *rule.Read     // nil: nobody
+	create, update, remove *rule.Rule     // nil: nobody
+	schema                 *schema.Schema // nil: any record
+}
+
+// Compile makes a policy of a definition. The error lists everything that is
+// wrong, a line each, with where it stands.
+func Compile(d *definition.Definition) (*Policy, error) {
+	p := &Policy{version: d.Version()}
+	var c compiler
+	shapes := map[string]string{}
+	for _, pattern := range slices.Sorted(maps.Keys(d.Spaces)) {
+		c.at = []string{"spaces", pattern}
+		k := &kind{relations: map[string]*relation{}, collections: map[string]*collection{}}
+		shape, err := k.parse(pattern)
+		if c.check(err) {
+			if other, dup := shapes[shape]; dup {
+				c.fail(fmt.Errorf("fits the same paths as %s", other))
+			}
+			shapes[shape] = pattern
+		}
+		c.space(k, d.Spaces[pattern])
+		p.kinds = append(p.kinds, k)
+	}
+	slices.SortFunc(p.kinds, func(a, b *kind) int { return slices.CompareFunc(a.pattern, b.pattern, compareSegments) })
+	p.warnings = c.warnings
+	if len(c.errors) > 0 {
+		return nil, fmt.Errorf("the definition does not compile:\n  %s", strings.Join(c.errors, "\n  "))
+	}
+	return p, nil
+}
+
+// Version is that of the definition.
+func (p *Policy) Version() string { return p.version }
+
+// Warnings says which read rules cost more than they need to, a line each.
+func (p *Policy) Warnings() []string { return p.warnings }
+
+// compareSegments orders literal segments before variables.
+func compareSegments(a, b string) int {
+	if va, vb := isVariable(a), isVariable(b); va != vb {
+		if va {
+			return 1
+		}
+		return -1
+	}
+	return strings.Compare(a, b)
+}
+
+func isVariable(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+// parse reads a pattern and returns what of it decides which paths it fits.
+func (k *kind) parse(pattern string) (shape string, err error) {
+	k.pattern = strings.Split(pattern, "/")
+	plain := make([]string, len(k.pattern))
+	seen := map[string]bool{"path": true} // rules see the whole path as space.path
+	for i, segment := range k.pattern {
+		name, ok := strings.CutPrefix(segment, "{")
+		if !ok {
+			plain[i] = segment
+			continue
+		}
+		name, ok = strings.CutSuffix(name, "}")
+		if !ok || name == "" || seen[name] || strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' }) {
+			return "", fmt.Errorf("the variable %s is no name of letters and underscores in braces, is used twice, or is called path", segment)
+		}
+		seen[name] = true
+		plain[i] = "0"
+	}
+	if _, err := space.ParsePath(strings.Join(plain, "/")); err != nil {
+		return "", err
+	}
+	for i, segment := range k.pattern {
+		if isVariable(segment) {
+			plain[i] = "{}"
+		}
+	}
+	return strings.Join(plain, "/"), nil
+}
+
+// match returns the variables of a path that the pattern fits.
+func (k *kind) match(path space.Path) (vars map[string]any, ok bool) {
+	segments := strings.Split(string(path), "/")
+	if len(segments) != len(k.pattern) {
+		return nil, false
+	}
+	vars = map[string]any{"path": string(path)}
+	for i, want := range k.pattern {
+		if isVariable(want) {
+			vars[want[1:len(want)-1]] = segments[i]
+		} else if want != segments[i] {
+			return nil, false
+		}
+	}
+	return vars, true
+}
+
+// compiler collects what is wrong with a definition.
+type compiler struct {
+	at       []string
+	errors   []string
+	warnings []string
+}
+
+func (c *compiler) fail(err error) {
+	c.errors = append(c.errors, strings.Join(c.at, ".")+": "+err.Error())
+}
+
+func (c *compiler) check(err error) bool {
+	if err != nil {
+		c.fail(err)
+	}
+	return err == nil
+}
+
+// in does something one level deeper.
+func (c *compiler) in(names []string, do func()) {
+	c.at = append(c.at, names...)
+	do()
+	c.at = c.at[:len(c.at)-len(names)]
+}
+
+func (c *compiler) space(k *kind, d definition.Space) {
+	for _, name := range slices.Sorted(maps.Keys(d.Relations)) {
+		c.in([]string{"relations", name}, func() { c.relation(k, name, d.Relations[name]) })
+	}
+	env, err := rule.NewEnv(slices.Collect(maps.Keys(d.Relations)))
+	if !c.check(err) {
+		return
+	}
+	write := func(name, source string) (r *rule.Rule) {
+		if source != "" {
+			c.in([]string{name}, func() {
+				r, err = env.Compile(source)
+				c.check(err)
+			})
+		}
+		return r
+	}
+	k.open = write("open", d.Open)
+	if k.open != nil && k.open.Uses("doc", "old", "new", "changed", "op", "now") {
+		c.in([]string{"open"}, func() { c.fail(fmt.Errorf("the rule of a space can look at auth, space and relations only")) })
+	}
+	k.note(k.open)
+	for _, name := range slices.Sorted(maps.Keys(d.Collections)) {
+		c.in([]string{"collections", name}, func() {
+			if !c.check(space.CheckCollection(name)) {
+				return
+			}
+			of := d.Collections[name]
+			k.collections[name] = &collection{
+				create: write("create", cmp(of.Create, of.Write)), update: write("update", cmp(of.Update, of.Write)), remove: write("delete", cmp(of.Delete, of.Write)),
+			}
+			if of.Schema != nil {
+				c.in([]string{"schema"}, func() {
+					k.collections[name].schema, err = schema.Compile(of.Schema)
+					c.check(err)
+				})
+			}
+			if of.Read != "" {
+				c.in([]string{"read"}, func() { c.read(k, k.collections[name], env, of.Read) })
+			}
+		})
+	}
+}
+
+// note adds the claims that a rule looks at.
+func (k *kind) note(r *rule.Rule) {
+	if r != nil {
+		k.claims = append(k.claims, r.Claims()...)
+		slices.Sort(k.claims)
+		k.claims = slices.Compact(k.claims)
+	}
+}
+
+func cmp(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}
+
+func (c *compiler) read(k *kind, to *collection, env *rule.Env, source string) {
+	r, err := env.CompileRead(source)
+	if !c.check(err) {
+		return
+	}
+	to.read = r
+	k.note(r.Whole())
+	for _, warning := range r.Warnings() {
+		c.warnings = append(c.warnings, strings.Join(c.at, ".")+": "+warning)
+	}
+}
+
+func (c *compiler) relation(k *kind, name string, d definition.Relation) {
+	r := &relation{in: d.In}
+	var err error
+	c.check(space.CheckCollection(d.In))
+	r.subject, err = value.ParsePath(d.Subject)
+	c.check(err)
+	r.object, err = value.ParsePath(d.Object)
+	c.check(err)
+	if d.Where != nil {
+		r.where, err = selector.Parse(d.Where)
+		c.check(err)
+	}
+	k.relations[name] = r
+}

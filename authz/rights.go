@@ -1,0 +1,376 @@
+package authz
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
+)
+
+// Rules are a policy in one space. They are immutable.
+type Rules struct {
+	path     space.Path
+	version  string
+	anything bool
+	kind     *kind // nil: the policy knows no such space
+	vars     map[string]any
+}
+
+// Rules are those of the policy in a space.
+func (p *Policy) Rules(path space.Path) *Rules {
+	r := &Rules{path: path, version: p.version}
+	for _, k := range p.kinds {
+		if vars, ok := k.match(path); ok {
+			r.kind, r.vars = k, vars
+			break
+		}
+	}
+	return r
+}
+
+// Keys yields the keys that an entry has: whoever may read it has a scope with
+// one of them, or one without keys.
+func (r *Rules) Keys(collection string, doc map[string]any, yield func(rule.Key) bool) {
+	if c := r.collection(collection); c != nil && c.read != nil {
+		c.read.Keys(doc, yield)
+	}
+}
+
+func (r *Rules) collection(name string) *collection {
+	if r.kind == nil {
+		return nil
+	}
+	return r.kind.collections[name]
+}
+
+// Rights are what a principal may do in a space.
+type Rights struct {
+	session *Session
+	rules   *Rules
+}
+
+// In returns the session's rights under these rules.
+func (s *Session) In(r *Rules) Rights { return Rights{s, r} }
+
+// User is the principal's user id.
+func (r Rights) User() string { return r.session.user }
+
+// Name is short, and equal for rights that are decided alike: the same rules, the same
+// user, the same claims as far as the rules look at them. "" is the name of those that no rule limits.
+func (r Rights) Name() string {
+	if r.Unlimited() {
+		return ""
+	}
+	seen := map[string]any{"uid": r.session.user}
+	if r.rules.kind != nil {
+		for _, name := range r.rules.kind.claims {
+			if v, ok := r.session.claims[name]; ok {
+				seen[name] = v
+			}
+		}
+	}
+	text, err := value.EncodeAny(seen)
+	if err != nil { // claims that no entry could hold
+		text = fmt.Appendf(nil, "%v", seen)
+	}
+	sum := sha256.Sum256(slices.Concat([]byte(r.rules.version), []byte{'\n'}, text))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// Possible reports whether there can be such a space for the principal at all. It
+// asks nothing of the space, so that nobody makes the server load what does not exist.
+func (r Rights) Possible() bool {
+	return r.session.known && (r.rules.anything || r.rules.kind != nil && r.rules.kind.open != nil)
+}
+
+// Unlimited reports whether no rule limits the rights.
+func (r Rights) Unlimited() bool { return r.session.known && r.rules.anything }
+
+func (r Rights) input(related func(string) rule.Set) *rule.Input {
+	return &rule.Input{Auth: r.session.claims, Space: r.rules.vars, Related: related}
+}
+
+// open asks the rule of the space. A space that one may not open looks like any
+// other that one may not open, existing or not.
+func (r Rights) open(related func(string) rule.Set) bool {
+	if !r.session.known || r.rules.anything || r.rules.kind == nil || r.rules.kind.open == nil {
+		return r.Unlimited()
+	}
+	ok, err := r.rules.kind.open.Eval(r.input(related))
+	return ok && err == nil
+}
+
+// MayRead asks the whole read rule of a collection, given what the relations
+// hold. It is what scopes must agree with, and costs more.
+func (r Rights) MayRead(collection string, doc map[string]any, related func(relation string) rule.Set) bool {
+	if r.Unlimited() {
+		return true
+	}
+	c := r.rules.collection(collection)
+	if c == nil || c.read == nil || !r.open(related) {
+		return false
+	}
+	in := r.input(related)
+	in.Doc = doc
+	return c.read.Allows(in)
+}
+
+// A Scope is what somebody may see of some collections of a space, as of some
+// commit. It is a kernel.Filter, and immutable.
+type Scope struct {
+	id     string
+	open   bool
+	grants map[string]*rule.Grants
+}
+
+// Scope is what may be seen of these collections, as of what the relations hold
+// now.
+func (r Rights) Scope(collections []string, now *Relations) *Scope {
+	return r.scope(collections, now.of(r.session.user))
+}
+
+// ScopeAt is Scope as of a snapshot. It reads the collections that relations look at.
+func (r Rights) ScopeAt(collections []string, s kernel.Snapshot) (*Scope, error) {
+	if r.rules.anything {
+		return r.scope(collections, nil), nil
+	}
+	related, err := r.rules.at(s, r.session.user)
+	if err != nil {
+		return nil, err
+	}
+	return r.scope(collections, related), nil
+}
+
+var (
+	everything = &Scope{id: "*", open: true}
+	nothing    = &Scope{id: "-"}
+)
+
+func (r Rights) scope(collections []string, related func(string) rule.Set) *Scope {
+	if r.Unlimited() {
+		return everything
+	}
+	if !r.open(related) {
+		return nothing
+	}
+	s := &Scope{open: true, grants: make(map[string]*rule.Grants, len(collections))}
+	var id strings.Builder
+	id.WriteString(r.rules.version)
+	for _, name := range slices.Sorted(slices.Values(collections)) {
+		c := r.rules.collection(name)
+		if c == nil || c.read == nil {
+			continue
+		}
+		grants := c.read.Grants(r.input(related))
+		if grants.None() {
+			continue
+		}
+		s.grants[name] = grants
+		id.WriteString(" " + name + " " + grants.ID())
+	}
+	s.id = id.String()
+	return s
+}
+
+// Everything reports whether the scope allows everything.
+func (s *Scope) Everything() bool { return s == everything }
+
+// Open reports whether the space may be opened at all.
+func (s *Scope) Open() bool { return s.open }
+
+// ID implements kernel.Filter. The rules' version is part of it.
+func (s *Scope) ID() string { return s.id }
+
+// Allows implements kernel.Filter.
+func (s *Scope) Allows(collection string, doc map[string]any) bool {
+	if s == everything {
+		return true
+	}
+	grants := s.grants[collection]
+	return grants != nil && grants.Allows(doc)
+}
+
+// Keys yields the keys of a collection that the scope holds; without is true if
+// it needs none.
+func (s *Scope) Keys(collection string, yield func(rule.Key) bool) (without bool) {
+	if s == everything {
+		return true
+	}
+	if grants := s.grants[collection]; grants != nil {
+		grants.Keys(yield)
+	}
+	return false
+}
+
+// Guard decides on the writes of the principal on the state that relations and
+// the kernel's plan show. now is the time that rules see.
+func (r Rights) Guard(relations *Relations, now time.Time) kernel.Guard {
+	if r.Unlimited() {
+		return unguarded{}
+	}
+	return &guard{rights: r, relations: relations, now: now}
+}
+
+type unguarded struct{}
+
+func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
+	return nil, nil
+}
+func (unguarded) Read(space.Key, space.Version) (bool, error)     { return true, nil }
+func (unguarded) Scope() string                                   { return "" }
+func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
+
+type guard struct {
+	rights    Rights
+	relations *Relations
+	now       time.Time
+	related   func(string) rule.Set
+	scopes    map[string]*Scope // by collection
+}
+
+// refused is what is said of whatever may not be written: the same whether it exists or not.
+func refused(key space.Key) *space.Refusal {
+	return &space.Refusal{Code: space.CodeForbidden, Message: "the rules do not allow this", Key: key}
+}
+
+func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Version, error), next space.Version) (*space.Refusal, error) {
+	c := g.rights.rules.collection(key.Collection)
+	related := g.relate()
+	if c == nil || !g.rights.open(related) {
+		return refused(key), nil
+	}
+	in := g.rights.input(related)
+	in.Now = g.now
+	in.Lookup = func(collection, id string) (map[string]any, error) {
+		key, err := space.ParseKey(collection, id)
+		if err != nil {
+			return nil, nil // there can be no such entry
+		}
+		v, err := state.Get(key)
+		if err != nil {
+			return nil, err
+		}
+		return docOf(v)
+	}
+	old, err := was()
+	if err != nil {
+		return nil, err
+	}
+	if in.Old, err = docOf(old); err != nil {
+		return nil, err
+	}
+	if in.New, err = docOf(next); err != nil {
+		return nil, err
+	}
+	var ask *rule.Rule
+	switch {
+	case in.Old == nil:
+		in.Op, in.Doc, ask = "create", in.New, c.create
+	case in.New == nil:
+		in.Op, in.Doc, ask = "delete", in.Old, c.remove
+	default:
+		in.Op, in.Doc, ask = "update", in.Old, c.update
+	}
+	in.Changed = changed(in.Old, in.New)
+	if ask == nil {
+		return refused(key), nil
+	}
+	if in.Old != nil {
+		if ok, err := g.Read(key, old); err != nil || !ok {
+			return refused(key), err
+		}
+	}
+	if ok, err := ask.Eval(in); err != nil || !ok {
+		return refused(key), nil // a rule that fails denies
+	}
+	// Last: who may not write learns nothing of what would fit.
+	if c.schema != nil && in.New != nil {
+		if path, what, ok := c.schema.Check(in.New); !ok {
+			return &space.Refusal{Code: space.CodeInvalid, Path: clip(path), Message: clip(what), Key: key}, nil
+		}
+	}
+	return nil, nil
+}
+
+// clip bounds what a refusal says: it is kept in the log.
+func clip(text string) string {
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return strings.ToValidUTF8(text, "\ufffd")
+}
+
+func (g *guard) Read(key space.Key, v space.Version) (bool, error) {
+	doc, err := docOf(v)
+	if err != nil || doc == nil {
+		return false, err
+	}
+	s := g.scopes[key.Collection]
+	if s == nil {
+		s = g.rights.scope([]string{key.Collection}, g.relate())
+		if g.scopes == nil {
+			g.scopes = map[string]*Scope{}
+		}
+		g.scopes[key.Collection] = s
+	}
+	return s.Allows(key.Collection, doc), nil
+}
+
+// Scope names the rights.
+func (g *guard) Scope() string { return g.rights.Name() }
+
+// Decisive reports whether an entry says something of the principal that rules may ask for.
+func (g *guard) Decisive(key space.Key, v space.Version) (bool, error) {
+	if !g.rights.rules.Concern(key.Collection) {
+		return false, nil
+	}
+	for _, rel := range g.rights.rules.kind.relations {
+		if rel.in != key.Collection {
+			continue
+		}
+		if user, _, err := rel.read(key, v); err != nil || user == g.rights.session.user {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// relate is what the relations hold for the principal. A guard is made for one
+// mutation: they do not change meanwhile.
+func (g *guard) relate() func(string) rule.Set {
+	if g.related == nil {
+		g.related = g.relations.of(g.rights.session.user)
+	}
+	return g.related
+}
+
+func docOf(v space.Version) (map[string]any, error) {
+	if !v.Live() {
+		return nil, nil
+	}
+	return value.Parse(v.Payload)
+}
+
+// changed lists the outermost fields in which two records differ, in order.
+func changed(old, next map[string]any) []string {
+	out := []string{}
+	for name, v := range next {
+		if was, ok := old[name]; !ok || !value.Equal(was, v) {
+			out = append(out, name)
+		}
+	}
+	for name := range old {
+		if _, ok := next[name]; !ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

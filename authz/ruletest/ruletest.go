@@ -1,0 +1,268 @@
+// Package ruletest runs the tests that a definition brings along: scenes of
+// entries, who sees what of them, and who may write what. It decides nothing
+// itself: each question goes the way that it goes in a server.
+package ruletest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/store/memstore"
+	"github.com/syncline/syncline/value"
+	"github.com/syncline/syncline/wire"
+)
+
+// Run compiles a definition and runs its tests. The error lists all that is not
+// as they say, a line each.
+func Run(ctx context.Context, d *definition.Definition) (*authz.Policy, error) {
+	p, err := authz.Compile(d)
+	if err != nil {
+		return nil, err
+	}
+	var failures []string
+	for i := range d.Tests {
+		name := d.Tests[i].Name
+		if name == "" {
+			name = fmt.Sprint(i + 1)
+		}
+		fail, err := run(ctx, p, &d.Tests[i])
+		if err != nil {
+			fail = append(fail, err.Error())
+		}
+		for _, what := range fail {
+			failures = append(failures, fmt.Sprintf("test %s: %s", name, what))
+		}
+	}
+	if len(failures) > 0 {
+		return nil, fmt.Errorf("the definition's tests fail:\n  %s", strings.Join(failures, "\n  "))
+	}
+	return p, nil
+}
+
+// scene is the entries of a test in a space of their own.
+type scene struct {
+	path  space.Path
+	store *memstore.Store
+	head  space.Cursor
+	keys  []string
+	ctx   context.Context // of the test
+}
+
+func run(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []string, err error) {
+	path, err := space.ParsePath(t.Space)
+	if err != nil {
+		return nil, err
+	}
+	s := &scene{path: path, store: memstore.New(), ctx: ctx}
+	if err := s.furnish(t.Entries); err != nil {
+		return nil, fmt.Errorf("entries: %w", err)
+	}
+	rules := p.Rules(path)
+	view, err := s.store.View(ctx, path, s.head.Seq)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	relations, err := rules.Load(view)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range t.Cases {
+		who, err := principal(c.As)
+		if err != nil {
+			return nil, fmt.Errorf("case %d: %w", i+1, err)
+		}
+		fail := func(format string, args ...any) {
+			failures = append(failures, fmt.Sprintf("case %d, as %s: ", i+1, name(who))+fmt.Sprintf(format, args...))
+		}
+		if c.Sees != nil {
+			if err := s.sees(who.In(rules), relations, *c.Sees, fail); err != nil {
+				return nil, err
+			}
+		}
+		for _, side := range []struct {
+			writes []definition.Write
+			may    bool
+		}{{c.May, true}, {c.MayNot, false}} {
+			for _, w := range side.writes {
+				if err := s.write(who.In(rules), relations, w, side.may, fail); err != nil {
+					return nil, fmt.Errorf("case %d: %w", i+1, err)
+				}
+			}
+		}
+	}
+	return failures, nil
+}
+
+func name(who *authz.Session) string {
+	if who.User() == "" {
+		return "nobody"
+	}
+	return who.User()
+}
+
+// principal reads who a case speaks for: an object with uid, and claims.
+func principal(raw jsontext.Value) (*authz.Session, error) {
+	claims := map[string]any{}
+	if raw != nil {
+		var err error
+		if claims, err = value.Parse(raw); err != nil {
+			return nil, fmt.Errorf("as: %w", err)
+		}
+	}
+	user, _ := claims["uid"].(string)
+	return authz.NewSession(authz.Principal{User: user, Claims: claims})
+}
+
+var sandbox = kernel.Writer{User: "test"}
+
+// furnish commits the entries, whatever the rules.
+func (s *scene) furnish(entries map[string]jsontext.Value) error {
+	var m space.Mutation
+	for key, record := range entries {
+		collection, id, _ := strings.Cut(key, "/")
+		m.Ops = append(m.Ops, space.Op{Op: space.OpPut, In: collection, ID: id, Value: record})
+		s.keys = append(s.keys, key)
+	}
+	slices.Sort(s.keys)
+	if len(m.Ops) == 0 {
+		return nil
+	}
+	who, err := (authz.Development{}).Identify(s.ctx, authz.Credentials{})
+	if err != nil {
+		return err
+	}
+	plan := s.plan(time.Time{})
+	outcome, err := plan.Submit(sandbox, who.In(authz.Development{}.Rules(s.path)).Guard(nil, time.Time{}), &m)
+	if err != nil {
+		return err
+	}
+	if outcome.Kind != space.Applied {
+		return fmt.Errorf("%s: %s", outcome.Path, outcome.Message)
+	}
+	s.head = plan.Head()
+	return s.store.Append(s.ctx, store.Batch{Space: s.path, Base: plan.Base(), Commits: plan.Commits()})
+}
+
+func (s *scene) plan(now time.Time) *kernel.Plan {
+	limits := wire.DefaultLimits
+	limits.Ops = max(limits.Ops, len(s.keys))
+	return kernel.NewPlan(s.head, now, reader{s}, limits)
+}
+
+// sees compares what somebody sees with what they should.
+func (s *scene) sees(rights authz.Rights, relations *authz.Relations, want []string, fail func(string, ...any)) error {
+	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	for _, key := range want {
+		if !slices.Contains(s.keys, key) {
+			fail("sees %s, which is no entry of the test", key)
+		}
+	}
+	for _, text := range s.keys {
+		collection, id, _ := strings.Cut(text, "/")
+		v, err := view.Get(space.Key{Collection: collection, ID: id})
+		if err != nil {
+			return err
+		}
+		doc, err := value.Parse(v.Payload)
+		if err != nil {
+			return err
+		}
+		scope := rights.Scope([]string{collection}, relations)
+		switch should, does := slices.Contains(want, text), scope.Allows(collection, doc); {
+		case does && !should:
+			fail("sees %s, and should not", text)
+		case should && !does && !scope.Open():
+			fail("should see %s, but may not open the space", text)
+		case should && !does:
+			fail("should see %s, and does not", text)
+		}
+	}
+	return nil
+}
+
+// write tries one write on the scene.
+func (s *scene) write(rights authz.Rights, relations *authz.Relations, w definition.Write, may bool, fail func(string, ...any)) error {
+	op, err := opOf(w)
+	if err != nil {
+		return err
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if w.At != "" {
+		if now, err = time.Parse(time.RFC3339, w.At); err != nil {
+			return fmt.Errorf("at: %w", err)
+		}
+	}
+	outcome, err := s.plan(now).Submit(sandbox, rights.Guard(relations, now), &space.Mutation{Ops: []space.Op{op}})
+	if err != nil {
+		return err
+	}
+	switch applied := outcome.Kind == space.Applied; {
+	case applied && !may:
+		fail("may %s %s/%s, and should not", op.Op, op.In, op.ID)
+	case !applied && may:
+		fail("may not %s %s/%s, and should: %s at %q: %s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message)
+	case !applied && outcome.Code != space.CodeForbidden && outcome.Code != space.CodeNotFound && outcome.Code != w.Code:
+		fail("%s %s/%s is refused as it should be, but for another reason: %s at %q: %s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message)
+	}
+	return nil
+}
+
+func opOf(w definition.Write) (space.Op, error) {
+	var ops []space.Op
+	add := func(kind, key string) {
+		if key != "" {
+			collection, id, _ := strings.Cut(key, "/")
+			ops = append(ops, space.Op{Op: kind, In: collection, ID: id})
+		}
+	}
+	add(space.OpPut, w.Put)
+	add(space.OpPatch, w.Patch)
+	add(space.OpDelete, w.Delete)
+	if len(ops) != 1 {
+		return space.Op{}, errors.New("a write has one of put, patch and delete, with collection/id")
+	}
+	switch ops[0].Op {
+	case space.OpPut:
+		ops[0].Value = w.Value
+	case space.OpPatch:
+		ops[0].Patch = w.Value
+	}
+	return ops[0], nil
+}
+
+// reader is a kernel.Reader of the scene.
+type reader struct{ s *scene }
+
+func (r reader) Get(key space.Key, at space.Seq) (space.Version, error) {
+	v, err := r.s.store.View(r.s.ctx, r.s.path, at)
+	if err != nil {
+		return space.Version{}, err
+	}
+	defer v.Close()
+	return v.Get(key)
+}
+
+func (r reader) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
+	return r.s.store.Log(r.s.ctx, r.s.path, after)
+}
+
+func (r reader) Client(id space.ClientID) (space.ClientState, error) {
+	return r.s.store.Client(r.s.ctx, r.s.path, id)
+}

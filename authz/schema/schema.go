@@ -1,0 +1,72 @@
+// Package schema checks records against JSON Schema (draft 2020-12), and says
+// what is wrong with one in a sentence for people. It fetches nothing: a schema
+// that refers to another document does not compile.
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/syncline/syncline/value"
+)
+
+// MaxBytes bounds the text of a schema.
+const MaxBytes = 256 << 10
+
+// A Schema is ready to check records. It is immutable.
+type Schema struct{ root *jsonschema.Schema }
+
+// nowhere loads nothing.
+type nowhere struct{}
+
+func (nowhere) Load(url string) (any, error) {
+	return nil, fmt.Errorf("%s: a schema stands by itself; put what it refers to into its $defs", url)
+}
+
+// Compile reads a schema.
+func Compile(text jsontext.Value) (*Schema, error) {
+	if len(text) > MaxBytes {
+		return nil, fmt.Errorf("a schema of %d bytes; the limit is %d", len(text), MaxBytes)
+	}
+	tree, err := value.ParseAny(text)
+	if err != nil {
+		return nil, fmt.Errorf("the schema: %w", err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat() // a format that says nothing would be a surprise
+	c.UseLoader(nowhere{})
+	const name = "definition:schema"
+	if err := c.AddResource(name, tree); err != nil {
+		return nil, fmt.Errorf("the schema: %w", err)
+	}
+	root, err := c.Compile(name)
+	if err != nil {
+		return nil, fmt.Errorf("the schema: %s", strings.ReplaceAll(err.Error(), name, ""))
+	}
+	return &Schema{root}, nil
+}
+
+var english = message.NewPrinter(language.English)
+
+// Check says what is wrong with a record and where, as a dotted path from its
+// root; ok if nothing is. Of several things it tells the first that the schema comes upon.
+func (s *Schema) Check(doc map[string]any) (path, what string, ok bool) {
+	err := s.root.Validate(doc)
+	if err == nil {
+		return "", "", true
+	}
+	bad, is := err.(*jsonschema.ValidationError)
+	if !is {
+		return "", err.Error(), false
+	}
+	for len(bad.Causes) > 0 {
+		bad = bad.Causes[0]
+	}
+	return strings.Join(bad.InstanceLocation, "."), bad.ErrorKind.LocalizedString(english), false
+}

@@ -1,0 +1,121 @@
+// Package definition is what an application says of its data, as data: which
+// kinds of space there are, what is in them, who may read and write it. What the
+// rules mean, and that they hold, is the business of package authz; this package
+// reads and prints definitions, and knows of no rule language.
+package definition
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"go.yaml.in/yaml/v3"
+)
+
+// MaxBytes bounds the text of a definition.
+const MaxBytes = 1 << 20
+
+// A Definition is the root. Its zero value allows nothing.
+type Definition struct {
+	// Spaces are the kinds of space by the pattern of their paths: segments as in a
+	// path, of which each may be a variable, such as "team/{team}". Where several
+	// patterns fit, the one with the earlier literal segment counts.
+	Spaces map[string]Space `json:"spaces,omitzero"`
+	// Tests say what the rules must allow. A definition whose tests fail is not taken.
+	Tests []Test `json:"tests,omitzero"`
+}
+
+// A Test is a scene and what may be done in it.
+type Test struct {
+	Name    string                    `json:"name,omitzero"`
+	Space   string                    `json:"space"`            // a path
+	Entries map[string]jsontext.Value `json:"entries,omitzero"` // records by collection/id
+	Cases   []Case                    `json:"cases"`
+}
+
+// A Case is one principal in a scene.
+type Case struct {
+	As     jsontext.Value `json:"as,omitzero"`   // uid and claims, what rules see as auth; none: nobody
+	Sees   *[]string      `json:"sees,omitzero"` // which of the entries, all of them; not given: not asked
+	May    []Write        `json:"may,omitzero"`
+	MayNot []Write        `json:"mayNot,omitzero"`
+}
+
+// A Write is one operation: one of Put, Patch and Delete, with collection/id.
+type Write struct {
+	Put    string         `json:"put,omitzero"`
+	Patch  string         `json:"patch,omitzero"`
+	Delete string         `json:"delete,omitzero"`
+	Value  jsontext.Value `json:"value,omitzero"` // the record, or the update operators of a patch
+	At     string         `json:"at,omitzero"`    // what rules see as now, RFC 3339; the beginning of 2026 if not given
+	Code   string         `json:"code,omitzero"`  // of a refusal that is neither forbidden nor not_found
+}
+
+// A Space is one kind of space.
+type Space struct {
+	// Open is the rule of who may open the space; "" is nobody.
+	Open string `json:"open,omitzero"`
+	// Relations are what rules may ask for by name, such as member(doc.project).
+	Relations   map[string]Relation   `json:"relations,omitzero"`
+	Collections map[string]Collection `json:"collections,omitzero"`
+}
+
+// A Relation holds between a user and what entries of a collection say: name(x)
+// is true for a user if there is an entry whose Subject is the user's id and whose Object is x.
+type Relation struct {
+	In      string         `json:"in"`             // the collection
+	Subject string         `json:"subject"`        // dotted path to the user's id
+	Object  string         `json:"object"`         // dotted path to what it holds with
+	Where   jsontext.Value `json:"where,omitzero"` // selector of the entries that count; none: all
+}
+
+// A Collection is one collection of a kind of space. A rule that is "" allows nobody.
+type Collection struct {
+	Read   string `json:"read,omitzero"`
+	Create string `json:"create,omitzero"`
+	Update string `json:"update,omitzero"`
+	Delete string `json:"delete,omitzero"`
+	// Write stands for those of create, update and delete that are not given.
+	Write string `json:"write,omitzero"`
+	// Schema is a JSON Schema (draft 2020-12) that every entry must fit; none: any record.
+	Schema jsontext.Value `json:"schema,omitzero"`
+}
+
+// Parse reads a definition in JSON or YAML. Unknown and doubled members are
+// refused; the error says where.
+func Parse(text []byte) (*Definition, error) {
+	if len(text) > MaxBytes {
+		return nil, fmt.Errorf("a definition of %d bytes; the limit is %d", len(text), MaxBytes)
+	}
+	if !jsontext.Value(text).IsValid() {
+		var tree any
+		if err := yaml.Unmarshal(text, &tree); err != nil {
+			return nil, fmt.Errorf("neither JSON nor YAML: %w", err)
+		}
+		if _, ok := tree.(map[string]any); !ok {
+			return nil, errors.New("neither a JSON object nor a YAML mapping with strings for keys")
+		}
+		var err error
+		if text, err = json.Marshal(tree, json.Deterministic(true)); err != nil {
+			return nil, fmt.Errorf("YAML that is no JSON: %w", err)
+		}
+	}
+	d := &Definition{}
+	if err := json.Unmarshal(text, d, json.RejectUnknownMembers(true)); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Version is short, and equal for equal definitions.
+func (d *Definition) Version() string {
+	text, err := json.Marshal(d, json.Deterministic(true))
+	if err != nil {
+		panic(fmt.Sprintf("definition: %v", err)) // it was made of JSON
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}

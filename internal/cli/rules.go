@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/syncline/syncline"
+	"github.com/syncline/syncline/authz/ruletest"
+	"github.com/syncline/syncline/authz/token"
+	"github.com/syncline/syncline/definition"
+)
+
+// readDefinition reads and parses a definition's file.
+func readDefinition(path string) (*definition.Definition, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the definition: %w", err)
+	}
+	d, err := definition.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("the definition %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// tokensFile is a token.Config as it is in a file: secrets are in files of their own.
+type tokensFile struct {
+	Leeway  string `json:"leeway,omitzero"`
+	Issuers []struct {
+		token.Issuer `json:",inline"`
+		SecretFile   string `json:"secretFile,omitzero"`
+	} `json:"issuers"`
+}
+
+// readTokens reads which tokens are believed. No secret is in what it returns as an error.
+func readTokens(path string) (*token.Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the tokens: %w", err)
+	}
+	var file tokensFile
+	if err := json.Unmarshal(text, &file, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fmt.Errorf("the tokens %s: %w", path, err)
+	}
+	var c token.Config
+	if file.Leeway != "" {
+		leeway := fmt.Sprintf(`{"issuers":[],"leeway":%q}`, file.Leeway)
+		if err := json.Unmarshal([]byte(leeway), &c); err != nil {
+			return nil, fmt.Errorf("the tokens %s: leeway: %w", path, err)
+		}
+	}
+	c.Issuers = nil
+	for _, i := range file.Issuers {
+		if i.SecretFile != "" {
+			secret, err := os.ReadFile(i.SecretFile)
+			if err != nil {
+				return nil, fmt.Errorf("the tokens %s: the secret of %s: %w", path, i.Name, err)
+			}
+			i.Secret = strings.TrimRight(string(secret), "\r\n")
+		}
+		c.Issuers = append(c.Issuers, i.Issuer)
+	}
+	return &c, nil
+}
+
+// reload reads the definition again at each SIGHUP, until ctx ends. One that does
+// not compile leaves the present one in force.
+func reload(ctx context.Context, log *slog.Logger, server *syncline.Server, path string) {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+		}
+		d, err := readDefinition(path)
+		var warnings []string
+		if err == nil {
+			warnings, err = server.SetDefinition(d)
+		}
+		if err != nil {
+			log.Error("the definition was not changed: the one before it stays in force", "error", err)
+			continue
+		}
+		log.Info("the definition has changed", "version", d.Version())
+		warn(log, warnings)
+	}
+}
+
+func warn(log *slog.Logger, warnings []string) {
+	for _, warning := range warnings {
+		log.Warn("a rule costs more than it needs to", "rule", warning)
+	}
+}
+
+func newRules(s streams) *cobra.Command {
+	cmd := &cobra.Command{Use: "rules", Short: "Check access rules"}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "check FILE",
+		Aliases: []string{"test"},
+		Short:   "Say what is wrong with a definition",
+		Long: `Compiles a definition (docs/RULES.md), runs its tests, and says what is wrong, a line each,
+with where it stands. What is merely dear is told on stderr: a read rule of which a branch
+compares no field of the entry with something of who asks is evaluated for each class
+of sessions on each change.`,
+		Example: "  syncline rules check app.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := readDefinition(args[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			p, err := ruletest.Run(cmd.Context(), d)
+			if err != nil {
+				return usage("%s: %w", args[0], err)
+			}
+			for _, warning := range p.Warnings() {
+				fmt.Fprintln(s.err, "dear:", warning)
+			}
+			fmt.Fprintf(s.out, "%s compiles, its %d tests pass; its version is %s\n", args[0], len(d.Tests), d.Version())
+			return nil
+		},
+	})
+	return cmd
+}

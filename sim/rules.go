@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
+)
+
+// In half of the schedules rules say who sees what. Anybody may make anybody a
+// member of anything, and every commit may change what others see.
+
+// definitions are the rules that a schedule switches between.
+var definitions = []*authz.Policy{
+	compile(`{"spaces": {"sim/{name}": {
+		"open": "true",
+		"relations": {"member": {"in": "members", "subject": "user", "object": "of"}},
+		"collections": {
+			"marks": {"read": "doc.by == auth.uid || member('marks')", "create": "new.by == auth.uid"},
+			"cards": {"read": "doc.on == true || member(doc.group) || doc.owner == auth.uid", "write": "true"},
+			"pair": {"read": "member('pair')", "write": "true"},
+			"register": {"read": "member('register') || auth.uid in ['r0', 'r1']", "write": "true"},
+			"members": {"read": "doc.user == auth.uid || member('members')", "write": "true"}
+		}}}}`),
+	compile(`{"spaces": {"sim/one": {
+		"open": "true",
+		"relations": {"member": {"in": "members", "subject": "user", "object": "of", "where": {"strong": true}}},
+		"collections": {
+			"marks": {"read": "doc.by == auth.uid", "create": "new.by == auth.uid"},
+			"cards": {"read": "(doc.on == true && member('cards')) || (member(doc.group) && doc.votes > 0) || auth.odd && doc.votes > 1", "write": "true"},
+			"pair": {"read": "true", "write": "true"},
+			"register": {"read": "true", "write": "true"},
+			"members": {"read": "doc.user == auth.uid", "write": "true"}
+		}}}}`),
+}
+
+func compile(text string) *authz.Policy {
+	d, err := definition.Parse([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	p, err := authz.Compile(d)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// identify says who a client is to the rules.
+func (w *world) identify(name string) *authz.Session {
+	if !w.plan.ruled {
+		who, err := (authz.Development{}).Identify(context.Background(), authz.Credentials{User: name})
+		if err != nil {
+			w.fail("identify: %v", err)
+		}
+		return who
+	}
+	who, err := authz.NewSession(authz.Principal{User: name, Claims: map[string]any{"odd": name == "r1" || name == "r3"}})
+	if err != nil {
+		w.fail("identify: %v", err)
+	}
+	return who
+}
+
+// rules are those in force at the server.
+func (w *world) rules() *authz.Rules {
+	if !w.plan.ruled {
+		return nil
+	}
+	return definitions[w.ruled%len(definitions)].Rules(path)
+}
+
+// permitted is what of a view a user might see at a commit under some rules: the
+// whole rule is asked for each entry, and the relations are counted anew.
+func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, definition int) map[space.Key]space.Version {
+	all := o.state(view, seq)
+	if !o.w.plan.ruled {
+		return all
+	}
+	member := rule.Set{}
+	for key := range o.versions {
+		v := o.version(key, seq)
+		if key.Collection != "members" || !v.Live() {
+			continue
+		}
+		doc := o.parse(v)
+		if doc["user"] == user && (definition == 0 || doc["strong"] == true) {
+			if text, ok := rule.Text(doc["of"]); ok {
+				member[text]++
+			}
+		}
+	}
+	rights := o.w.identify(user).In(definitions[definition].Rules(path))
+	for key, v := range all {
+		if !rights.MayRead(key.Collection, o.parse(v), func(string) rule.Set { return member }) {
+			delete(all, key)
+		}
+	}
+	return all
+}
+
+func (o *oracle) parse(v space.Version) map[string]any {
+	doc, err := value.Parse(v.Payload)
+	if err != nil {
+		o.w.fail("%s: %v", v.Payload, err)
+	}
+	return doc
+}
+
+// rule is the part of a mutation that changes who may see what.
+func (c *client) rule() []space.Op {
+	user := fmt.Sprintf("r%d", c.rand.IntN(c.w.plan.clients))
+	of := []string{"marks", "pair", "register", "members", "cards", "g0", "g1"}[c.rand.IntN(7)]
+	id := user + "-" + of
+	if c.chance(3) {
+		id += "-too" // two entries may say the same
+	}
+	if c.chance(3) {
+		return []space.Op{{Op: space.OpDelete, In: "members", ID: id}}
+	}
+	return []space.Op{{Op: space.OpPut, In: "members", ID: id, Value: fmt.Appendf(nil, `{"of":%q,"strong":%t,"user":%q}`, of, c.chance(2), user)}}
+}
+
+// switchRules puts other rules in the place of the present ones.
+func (s *server) switchRules() {
+	s.w.ruled++
+	s.note("rules %d", s.w.ruled)
+	if err := s.space.SetRules(context.Background(), s.w.rules()); err != nil {
+		s.w.fail("the rules cannot be changed: %v", err)
+	}
+}
