@@ -8,9 +8,9 @@ const WELCOME = 10_000;
 const SILENCE = 25_000;
 const ANSWER = 10_000;
 
-/** What a link tells its session. `down` comes once, and nothing after it or after {@link Link.close}. */
+/** What a link tells its session. `welcome` comes once for each hello, `down` once, and nothing after it or after {@link Link.close}. */
 export interface LinkEvents {
-  welcome(link: Link, message: Welcome): void;
+  welcome(link: Link, message: Welcome, first: boolean): void;
   message(link: Link, message: ServerMessage): void;
   down(link: Link, failure: Failure): void;
 }
@@ -96,10 +96,10 @@ export class Link {
 
   #take(message: ServerMessage): void {
     if (message.t === "welcome") {
-      if (this.#welcomed) throw new SynclineError("bad_frame", "a second welcome");
+      const first = !this.#welcomed;
       this.#welcomed = true;
-      this.#carrier.session(message.session);
-      this.#events.welcome(this, message);
+      if (first) this.#carrier.session(message.session);
+      this.#events.welcome(this, message, first);
     } else if (message.t === "ping") {
       this.send('{"t":"pong"}');
     } else if (message.t === "error" && (message.fatal === true || !this.#welcomed)) {
