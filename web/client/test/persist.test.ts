@@ -464,6 +464,71 @@ describe("a space that is forbidden", () => {
     }
   });
 
+  it("is not filled by a collection whose reading was under way", async () => {
+    const view = [{ in: "cards" }, { in: "people" }];
+    const first = tab({ view });
+    server.space().write({ op: "put", in: "people", id: "p", value: { text: "canary" } });
+    await fill();
+    await closing(first);
+    let slow = false;
+    const store = async (): Promise<Store> => {
+      const memory = new MemoryStore(disk);
+      return Object.assign(Object.create(memory) as Store, {
+        kind: memory.kind,
+        get: async (keys: readonly string[]) => {
+          const values = await memory.get(keys);
+          if (slow) await new Promise((resolve) => setTimeout(resolve, 50));
+          return values;
+        },
+        range: (from: string, to: string) => memory.range(from, to),
+        update: (...[keys, decide]: Parameters<Store["update"]>) => memory.update(keys, decide),
+        onLost: (fn: Parameters<Store["onLost"]>[0]) => memory.onLost(fn),
+        close: () => memory.close(),
+        destroy: () => memory.destroy(),
+      });
+    };
+    const one = tab({ view, store });
+    await rest();
+    expect(one.space.status.state).toBe("live");
+    slow = true;
+    const people = one.space.query({ in: "people" });
+    await rest();
+    expect(people.result.status).toBe("loading");
+    server.space().forbid();
+    await pass(1000);
+    expect(people.rows).toEqual([]);
+    await gone([one]);
+  });
+
+  it("just when the store was closed underneath is emptied in the next one", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    disk.lose(true);
+    server.space().forbid();
+    await pass(2000);
+    await rest();
+    await gone([a, b]);
+  });
+
+  it("for a tab that led is not forbidden for good: the one that leads now may see it", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    server.space().forbid();
+    await rest();
+    await gone([a, b]);
+    a.freeze();
+    server.space().forbidden = false;
+    b.space.put("cards", "b", {});
+    await pass(3000);
+    await rest();
+    expect([b.client.leading, b.cards]).toEqual([true, onServer()]);
+    a.thaw();
+    await pass(3000);
+    await rest();
+    expect([a.client.leading, a.cards]).toEqual([false, onServer()]);
+    expect(a.space.status.state).toBe("live");
+  });
+
   it("is emptied on a disk that is full for a while", async () => {
     const [a, b] = [tab(), tab()];
     await fill();
