@@ -22,6 +22,8 @@ export class Link {
   readonly #events: LinkEvents;
   #outbox: string[] = [];
   #flushing = false;
+  /** Whether a hello waits for its answer. */
+  #greeting = false;
   #welcomed = false;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -40,6 +42,11 @@ export class Link {
 
   get welcomed(): boolean {
     return this.#welcomed;
+  }
+
+  hello(message: string): void {
+    this.#greeting = true;
+    this.send(message);
   }
 
   /** Sends a message; those of one turn travel together. */
@@ -96,6 +103,8 @@ export class Link {
 
   #take(message: ServerMessage): void {
     if (message.t === "welcome") {
+      if (!this.#greeting) throw new SynclineError("bad_frame", "a welcome to no hello");
+      this.#greeting = false;
       const first = !this.#welcomed;
       this.#welcomed = true;
       if (first) this.#carrier.session(message.session);

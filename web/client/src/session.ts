@@ -285,7 +285,7 @@ export class Session implements LinkEvents {
   #hello(link: Link, token: string | undefined): void {
     const { user, agent } = this.#options;
     this.#token = token;
-    link.send(JSON.stringify({ t: "hello", v: [1], token, user, agent }));
+    link.hello(JSON.stringify({ t: "hello", v: [1], token, user, agent }));
   }
 
   /** Plans to say hello again on the link, before the token ends. */
