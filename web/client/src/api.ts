@@ -61,6 +61,8 @@ export interface Reads {
   readonly at: number;
   readonly keys?: readonly (readonly [collection: string, id: string])[];
   readonly where?: View;
+  /** What could be seen then, by the server's name. */
+  readonly scope?: string;
 }
 
 /** The server's answer to a mutation. Other codes than `stale`, `not_found`, `invalid` and `too_large` may come. */

@@ -23,6 +23,7 @@ export interface Delta {
   readonly rev: number;
   readonly cursor: string;
   readonly view: View;
+  readonly scope?: string | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
 }
@@ -33,6 +34,7 @@ export interface Held {
   readonly rev: number;
   readonly cursor: string | undefined;
   readonly view: View | undefined;
+  readonly scope?: string | undefined;
   /** About the number of entries in each collection: whatever the log puts counts as new. */
   readonly collections: ReadonlyMap<string, number>;
 }
@@ -68,12 +70,12 @@ export class Archive {
    * `newer` if a later version of this program wrote the archive, and with StoreError.
    */
   async open(): Promise<Held> {
-    const { manifest, rev, cursor, view, changes } = (this.#state = await this.#load());
+    const { manifest, rev, cursor, view, scope, changes } = (this.#state = await this.#load());
     const collections = new Map<string, number>();
     const count = (name: string, n: number): unknown => collections.set(name, Math.max(0, (collections.get(name) ?? 0) + n));
     for (const [name, chunks] of manifest.collections) for (const { rows } of chunks) count(name, rows);
     for (const [name, changed] of changes) for (const rows of changed.values()) for (const row of rows.values()) count(name, row ? 1 : -1);
-    return { rev, cursor, view, collections };
+    return { rev, cursor, view, scope, collections };
   }
 
   /**
@@ -98,11 +100,11 @@ export class Archive {
   }
 
   /** What adds a delta to the log. Throws `bad_rev` if it does not follow. */
-  append({ rev, cursor, view, put, del }: Delta): Changes {
+  append({ rev, cursor, view, scope, put, del }: Delta): Changes {
     const state = this.#state;
     if (rev !== state.rev + 1) throw badRev(rev);
     const same = JSON.stringify(view) === JSON.stringify(state.view);
-    const logged = { rev, cursor, view: same ? undefined : view, put, del };
+    const logged = { rev, cursor, view: same ? undefined : view, scope, put, del };
     const text = loggedText(logged);
     const record: [string, string] = [this.#logKey(rev), text];
     advance(state, logged, text.length);
@@ -113,10 +115,10 @@ export class Archive {
   }
 
   /** What puts `confirmed` in the place of all that there is, be it damaged. Throws `bad_rev` if the rev is not above the last. */
-  replace(rev: number, cursor: string, view: View, confirmed: Confirmed): Changes {
+  replace(rev: number, cursor: string, view: View, confirmed: Confirmed, scope?: string): Changes {
     if (!(rev > this.#state.rev)) throw badRev(rev);
     const pieces = [...confirmed].map(([name, entries]) => [name, pack(sort([...entries.values()]))] as const);
-    return { ...this.#clear(), put: this.#settle({ ...this.#state.manifest, rev, cursor, view }, pieces) };
+    return { ...this.#clear(), put: this.#settle({ ...this.#state.manifest, rev, cursor, view, scope }, pieces) };
   }
 
   /** What folds the log into the chunks; undefined as long as that does not pay. Rejects as {@link read}. */
@@ -124,7 +126,7 @@ export class Archive {
     let size = 0;
     for (const changed of this.#state.changes.values()) for (const chunk of changed.keys()) size += chunk?.size ?? 0;
     if (this.#state.weight <= Math.max(MIN_LOG, size / SHARE)) return undefined;
-    return this.#steady(this.#state, async ({ manifest, rev, cursor, view, changes }) => {
+    return this.#steady(this.#state, async ({ manifest, rev, cursor, view, scope, changes }) => {
       const pieces = new Map<string, readonly (Chunk | Draft)[]>(manifest.collections);
       const del: string[] = [];
       for (const [name, changed] of changes) {
@@ -133,7 +135,7 @@ export class Archive {
         for (const chunk of old) if (!now.includes(chunk)) del.push(this.#chunkKey(chunk.n));
         pieces.set(name, now);
       }
-      return { drop: [[this.#logKey(0), this.#logKey(rev + 1)]], del, put: this.#settle({ ...manifest, rev, cursor, view }, pieces) };
+      return { drop: [[this.#logKey(0), this.#logKey(rev + 1)]], del, put: this.#settle({ ...manifest, rev, cursor, view, scope }, pieces) };
     });
   }
 

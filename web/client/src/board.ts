@@ -211,7 +211,6 @@ export class Board implements Space {
     if (same !== undefined) await same;
     if (this.#closed || this.#attached || epoch === undefined || epoch !== this.#home.epoch) return;
     this.#attached = true;
-    this.#channel.revive();
     this.#session.add(this.#channel);
     this.#refresh();
   }
@@ -228,6 +227,7 @@ export class Board implements Space {
     if (this.#attached) this.#session.remove(this.#channel);
     this.#attached = false;
     this.#channel.end();
+    this.#channel.revive();
   }
 
   /** Whether a tab still wants the space. */

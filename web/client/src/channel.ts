@@ -9,6 +9,8 @@ import type { Step } from "./step.js";
 import { sameView } from "./view.js";
 import { seqOf, type Ack, type CastMessage, type DiffMessage, type ErrorMessage, type Opened, type SpaceMessage } from "./wire.js";
 
+const FORBIDDEN: StatusError = { code: "forbidden", message: "you may not see this space; what was here of it is removed" };
+
 /** What a channel tells its space. */
 export interface ChannelEvents {
   /** The replica has changed, confirmed rows of it so. */
@@ -55,6 +57,8 @@ export class Channel implements Member {
   /** The commit up to which catching up goes. */
   #head = 0;
   #forked = false;
+  /** The server has said that a reset comes: until it is there no other diff fits. */
+  #due = false;
   /** The wire id to push from, once the reset after a fork is applied. */
   #next = 1;
   /** Failures in a row without progress. */
@@ -136,6 +140,11 @@ export class Channel implements Member {
     this.#error = undefined;
   }
 
+  /** The next token is another one: what was forbidden may be allowed. */
+  renewed(): void {
+    if (this.#error === FORBIDDEN) this.revive();
+  }
+
   pump(): void {
     this.#pusher.pump();
   }
@@ -157,7 +166,8 @@ export class Channel implements Member {
   }
 
   message(message: SpaceMessage): void {
-    if (this.#phase === "down" || this.#phase === "stopped") return;
+    const forbidden = message.t === "error" && message.code === FORBIDDEN.code;
+    if (this.#phase === "down" || (this.#phase === "stopped" && !forbidden)) return;
     switch (message.t) {
       case "opened":
         if (this.#reopen !== undefined && this.#unanswered === 0) return; // another `open` is about to follow
@@ -196,7 +206,7 @@ export class Channel implements Member {
     this.#was ??= this.#identity.view;
     this.#quiet(this.#unanswered + 1);
     this.#phase = "opening";
-    const { queue } = this.#replica;
+    const { queue, scope } = this.#replica;
     const cursor = this.#cursor();
     const changed = cursor !== undefined && this.#was !== undefined && JSON.stringify(this.#was) !== JSON.stringify(this.#view);
     this.#session.send(
@@ -208,6 +218,7 @@ export class Channel implements Member {
         ...(this.#view.length > 0 && { view: this.#view }),
         ...(cursor !== undefined && { cursor }),
         ...(changed && { was: this.#was }),
+        ...(cursor !== undefined && scope && { scope }),
         ...(this.#presence && { presence: true }),
       }),
     );
@@ -217,6 +228,7 @@ export class Channel implements Member {
   /** Ends what goes on under the present `open`. */
   #quiet(unanswered = 0): void {
     this.#unanswered = unanswered;
+    this.#due = false;
     clearTimeout(this.#reopen);
     this.#reopen = undefined;
     this.#pusher.stop();
@@ -237,6 +249,8 @@ export class Channel implements Member {
     this.#viewID = message.view;
     this.#head = seqOf(message.head ?? "0");
     this.#forked ||= message.reason === "forked";
+    this.#due ||= message.resume === "reset";
+    this.#replica.told = message.scope;
     if (message.last > queue.wire) {
       queue.renumber(); // somebody else has used this id
       this.#rekey();
@@ -258,7 +272,7 @@ export class Channel implements Member {
     if (!this.#forked) this.#pusher.start(this.#next); // else after the reset
     if (current) {
       this.#was = this.#view;
-      this.#take(this.#replica.current());
+      this.#take(this.#replica.current(message.resume === "current"));
       this.#reached();
     }
     this.#events.status();
@@ -281,9 +295,10 @@ export class Channel implements Member {
   }
 
   #diff(diff: DiffMessage): void {
-    const result = this.#replica.diff(diff, this.#forked);
+    const result = this.#replica.diff(diff, this.#forked, this.#due);
     switch (result.kind) {
       case "applied":
+        this.#due = false;
         this.#progress();
         this.#was = this.#view;
         this.#events.step(result.step, result);
@@ -375,7 +390,8 @@ export class Channel implements Member {
   /** Confirmed state is another one than what the server was told of. */
   restart(): void {
     this.#was = undefined;
-    if (this.#phase !== "down" && this.#phase !== "stopped") this.#openLater(0);
+    if (this.#error === FORBIDDEN) this.#events.step(this.#replica.forget()); // the store was being read
+    else if (this.#phase !== "down" && this.#phase !== "stopped") this.#openLater(0);
   }
 
   #stop(error: StatusError): void {
@@ -418,6 +434,10 @@ export class Channel implements Member {
       case "unknown_session":
         this.#openLater(this.#patience(retryMs));
         break;
+      case FORBIDDEN.code:
+        this.#stop(FORBIDDEN);
+        this.#events.step(this.#replica.forget());
+        return;
       default:
         this.#stop({ code, message });
         return;

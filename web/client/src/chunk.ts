@@ -36,6 +36,7 @@ export interface Manifest {
   readonly rev: number;
   readonly cursor?: string | undefined;
   readonly view?: View | undefined;
+  readonly scope?: string | undefined;
   /** The number of the next chunk. */
   readonly next: number;
   readonly collections: ReadonlyMap<string, readonly Chunk[]>;
@@ -47,6 +48,8 @@ export interface Logged {
   readonly cursor: string;
   /** If it is another than before. */
   readonly view?: View | undefined;
+  /** Each time, so that none is what one who does not know of scopes has written. */
+  readonly scope?: string | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
 }
@@ -62,6 +65,7 @@ export interface State {
   rev: number;
   cursor: string | undefined;
   view: View | undefined;
+  scope: string | undefined;
   /** By collection. */
   readonly changes: Map<string, Map<Chunk | undefined, Map<string, Entry | undefined>>>;
   /** What the log costs to read, in code units. */
@@ -132,10 +136,10 @@ export function manifestText(manifest: Manifest): string {
 
 /** Reads a manifest. Throws {@link DamageError}, and `newer` for a later format. */
 export function manifestOf(text: string | undefined): Manifest {
-  const { format, rev, cursor, view, next, collections } = unseal(text);
+  const { format, rev, cursor, view, scope, next, collections } = unseal(text);
   if (isCount(format) && format > FORMAT) throw new SynclineError("newer", "a later version of this program wrote the archive");
-  check(format === FORMAT && isCount(rev) && isCount(next) && isPlace(cursor, view) && isList(collections, isPart), "the manifest");
-  return { rev, cursor, view, next, collections: new Map(collections as unknown as [string, Chunk[]][]) } as Manifest;
+  check(format === FORMAT && isCount(rev) && isCount(next) && isPlace(cursor, view, scope) && isList(collections, isPart), "the manifest");
+  return { rev, cursor, view, scope, next, collections: new Map(collections as unknown as [string, Chunk[]][]) } as Manifest;
 }
 
 /** A record of the log as text. */
@@ -145,9 +149,9 @@ export function loggedText(logged: Logged): string {
 
 /** Reads the record of a rev. Throws {@link DamageError}. */
 export function loggedOf(text: string | undefined, at: number): Logged {
-  const { rev, cursor, view, put, del } = unseal(text);
-  check(rev === at && isText(cursor) && isPlace(cursor, view) && isList(put, isPut) && isList(del, isDel), `record ${at} of the log`);
-  return { rev, cursor, view, put, del } as unknown as Logged;
+  const { rev, cursor, view, scope, put, del } = unseal(text);
+  check(rev === at && isText(cursor) && isPlace(cursor, view, scope) && isList(put, isPut) && isList(del, isDel), `record ${at} of the log`);
+  return { rev, cursor, view, scope, put, del } as unknown as Logged;
 }
 
 /** Reads a chunk of a collection. Throws {@link DamageError} if its rows are not those that were written. */
@@ -169,15 +173,16 @@ export function rowsOf({ n, first, rows, sum }: Chunk, text: string | undefined,
 
 /** The state of a manifest and an empty log; by default that of an empty store. */
 export function begin(manifest = NOTHING, text?: string): State {
-  const { rev, cursor, view } = manifest;
-  return { text, manifest, rev, cursor, view, changes: new Map(), weight: 0 };
+  const { rev, cursor, view, scope } = manifest;
+  return { text, manifest, rev, cursor, view, scope, changes: new Map(), weight: 0 };
 }
 
 /** Takes a record, with so many code units of text, as the next one of the log. */
-export function advance(state: State, { rev, cursor, view, put, del }: Logged, size: number): void {
+export function advance(state: State, { rev, cursor, view, scope, put, del }: Logged, size: number): void {
   state.rev = rev;
   state.cursor = cursor;
   state.view = view ?? state.view;
+  state.scope = scope;
   state.weight += size + RECORD;
   const note = (name: string, id: string, row?: Entry): void => {
     const chunk = find(state.manifest.collections.get(name) ?? [], id);
@@ -272,4 +277,4 @@ const isPut = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isTex
 const isDel = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isText(v[1]);
 const isChunk = (v: unknown): boolean => isDoc(v) && isText(v["first"]) && [v["n"], v["rows"], v["size"], v["sum"]].every(isCount);
 const isPart = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && isList(v[1], isChunk);
-const isPlace = (cursor: unknown = "", view: unknown = []): boolean => isText(cursor) && isList(view, (part) => isDoc(part) && isText(part["in"]));
+const isPlace = (cursor: unknown = "", view: unknown = [], scope: unknown = ""): boolean => isText(cursor) && isText(scope) && isList(view, (part) => isDoc(part) && isText(part["in"]));

@@ -158,11 +158,12 @@ export class Keeper implements Desk {
     for (const { id } of applied) this.#ledger.finished(id);
     for (const id of rejected) this.#ledger.finished(id);
     if (this.#broken !== undefined || this.house.epoch === undefined) return; // all is written anew later
-    if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && !step.reset) return;
+    if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && !step.reset && this.replica.scope === this.#mirror.scope) return;
     const left = [...applied, ...rejected.map((id) => this.replica.refused(id))].filter((item) => item.order < UNSAVED);
     const first = this.#mirror.record({
       patch: {
         cursor: this.replica.cursor,
+        scope: this.replica.scope,
         ...rows,
         applied: applied.map((item) => [item.id, item.outcome ?? { id: item.wire, outcome: "duplicate" }]),
         rejected: step.rejected.map(({ id, outcome, at }) => ({ id, outcome, at })),
@@ -310,7 +311,7 @@ export class Keeper implements Desk {
     await this.#ledger.rewrite();
     const reset = this.replica.cursor === undefined ? undefined : this.replica.whole;
     this.#mirror.record({
-      patch: { cursor: reset && this.replica.cursor, put: [], del: [], applied: [], rejected: [] },
+      patch: { cursor: reset && this.replica.cursor, scope: this.replica.scope, put: [], del: [], applied: [], rejected: [] },
       view: this.#mirror.view ?? [],
       left: [],
       rejected: this.#ledger.rejected(this.replica.rejected().map(({ id }) => id)),

@@ -8,9 +8,9 @@ const WELCOME = 10_000;
 const SILENCE = 25_000;
 const ANSWER = 10_000;
 
-/** What a link tells its session. `down` comes once, and nothing after it or after {@link Link.close}. */
+/** What a link tells its session. `welcome` comes once for each hello, `down` once, and nothing after it or after {@link Link.close}. */
 export interface LinkEvents {
-  welcome(link: Link, message: Welcome): void;
+  welcome(link: Link, message: Welcome, first: boolean): void;
   message(link: Link, message: ServerMessage): void;
   down(link: Link, failure: Failure): void;
 }
@@ -22,6 +22,8 @@ export class Link {
   readonly #events: LinkEvents;
   #outbox: string[] = [];
   #flushing = false;
+  /** Whether a hello waits for its answer. */
+  #greeting = false;
   #welcomed = false;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -40,6 +42,11 @@ export class Link {
 
   get welcomed(): boolean {
     return this.#welcomed;
+  }
+
+  hello(message: string): void {
+    this.#greeting = true;
+    this.send(message);
   }
 
   /** Sends a message; those of one turn travel together. */
@@ -96,10 +103,12 @@ export class Link {
 
   #take(message: ServerMessage): void {
     if (message.t === "welcome") {
-      if (this.#welcomed) throw new SynclineError("bad_frame", "a second welcome");
+      if (!this.#greeting) throw new SynclineError("bad_frame", "a welcome to no hello");
+      this.#greeting = false;
+      const first = !this.#welcomed;
       this.#welcomed = true;
-      this.#carrier.session(message.session);
-      this.#events.welcome(this, message);
+      if (first) this.#carrier.session(message.session);
+      this.#events.welcome(this, message, first);
     } else if (message.t === "ping") {
       this.send('{"t":"pong"}');
     } else if (message.t === "error" && (message.fatal === true || !this.#welcomed)) {

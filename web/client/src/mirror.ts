@@ -24,6 +24,8 @@ export class Mirror {
   readonly #loaded: () => void;
   /** The view that the cursor was made with. */
   view: View | undefined;
+  /** The scope that is in the store, or about to be. */
+  scope: string | undefined;
   /** How far the store has got. */
   rev = 0;
   /** The leader's steps that are not written yet. */
@@ -53,6 +55,7 @@ export class Mirror {
   /** Something has happened in the leader's replica; true if there is something to {@link flush} that was not before. */
   record(record: Record): boolean {
     this.#pass(record.patch, undefined);
+    this.scope = record.patch.scope;
     return this.#records.push(record) === 1;
   }
 
@@ -67,6 +70,7 @@ export class Mirror {
     const reset = records.some((record) => record.reset !== undefined) ? replica.whole : undefined;
     const patch: Patch = {
       cursor: last.patch.cursor,
+      scope: last.patch.scope,
       ...(reset === undefined ? merge(records.map((record) => record.patch)) : { put: [], del: [] }),
       applied: records.flatMap((record) => record.patch.applied),
       rejected: records.flatMap((record) => record.patch.rejected),
@@ -91,6 +95,7 @@ export class Mirror {
     if (rev > this.rev + 1) return false;
     this.rev = rev;
     this.view = view;
+    this.scope = patch.scope;
     this.#desk.step(this.#desk.replica.absorb(patch));
     this.#pass(patch, rev);
     this.#install();
@@ -99,7 +104,8 @@ export class Mirror {
 
   /** Whether the replica is other than the store. */
   differs(held: Held): boolean {
-    return held.rev !== this.rev || (held.cursor ?? "") !== (this.#desk.replica.cursor ?? "");
+    const { cursor = "", scope } = this.#desk.replica;
+    return held.rev !== this.rev || (held.cursor ?? "") !== cursor || held.scope !== scope;
   }
 
   /** Makes confirmed state what the store has. */
@@ -107,7 +113,8 @@ export class Mirror {
     const { replica } = this.#desk;
     this.rev = held.rev;
     this.view = held.view;
-    replica.begin(held.cursor === "" ? undefined : held.cursor, held.collections.keys());
+    this.scope = held.scope;
+    replica.begin(held.cursor === "" ? undefined : held.cursor, held.collections.keys(), held.scope);
     this.#desk.step(replica.install(entries));
     this.#installs = [];
   }
@@ -148,6 +155,7 @@ export class Mirror {
     this.#reading++;
     try {
       const { rev, entries } = await vault.read(collection, (some) => {
+        if (replica.loaded(collection)) return; // a reset was quicker
         this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
       });
       this.#installs.push({ rev, collection, entries });

@@ -50,10 +50,11 @@ export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Li
   return { ops, steps, reads, body };
 }
 
-/** The same mutation as of another seq: for one that is tried again. */
-export function rebased(prepared: Prepared, at: number): Prepared {
+/** The same mutation as of another seq and scope: for one that is tried again. */
+export function rebased(prepared: Prepared, at: number, scope: string | undefined): Prepared {
   if (prepared.reads === undefined) return prepared;
-  const reads = { ...prepared.reads, at };
+  const { scope: _, ...rest } = prepared.reads;
+  const reads = { ...rest, at, ...(scope && { scope }) };
   return { ...prepared, reads, body: encode(prepared.ops.map((op) => canonical(op)), reads) };
 }
 

@@ -23,6 +23,7 @@ export type DiffResult =
 /** What a leader tells of a step: what another replica of the same store needs to follow it. */
 export interface Patch {
   readonly cursor: string | undefined;
+  readonly scope: string | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
   /** Left the queue because confirmed state holds them. */
@@ -49,9 +50,12 @@ export class Replica {
   #unloaded = new Set<string>();
   #serial = 0;
   #cursor: string | undefined;
+  #scope: string | undefined;
   #seq = 0;
   #parts: Parts | undefined;
   #recorder: Recorder;
+  /** What may be seen by what the server said last; {@link scope} once the cursor is there. */
+  told: string | undefined;
 
   constructor() {
     this.#recorder = this.#record();
@@ -64,6 +68,11 @@ export class Replica {
   /** How far confirmed state has got; undefined if it holds nothing. */
   get cursor(): string | undefined {
     return this.#cursor;
+  }
+
+  /** What could be seen when the cursor was reached, by the server's name; undefined if it has none. */
+  get scope(): string | undefined {
+    return this.#scope;
   }
 
   /** The number of the cursor's commit. */
@@ -121,8 +130,9 @@ export class Replica {
   }
 
   /** What is on the disk: how far it has got, and its collections, none of which is in memory. */
-  begin(cursor: string | undefined, collections: Iterable<string>): void {
+  begin(cursor: string | undefined, collections: Iterable<string>, scope?: string): void {
     this.#cursor = cursor;
+    this.#scope = scope;
     this.#seq = seqOf(cursor ?? "0");
     this.#confirmed = new Map();
     this.#unloaded = new Set(collections);
@@ -208,6 +218,7 @@ export class Replica {
     const recorder = this.#record();
     if (patch.cursor !== undefined) {
       this.#cursor = patch.cursor;
+      this.#scope = patch.scope;
       this.#seq = seqOf(patch.cursor);
     }
     const keys: Key[] = this.#change([patch], recorder);
@@ -294,13 +305,13 @@ export class Replica {
     return recorder.finish();
   }
 
-  /** Takes a diff of the view that is open. `forked`: versions of before it mean nothing. */
-  diff(diff: DiffMessage, forked = false): DiffResult {
+  /** Takes a diff of the view that is open. `forked`: versions of before it mean nothing. `due`: it must be a reset. */
+  diff(diff: DiffMessage, forked = false, due = false): DiffResult {
     if (this.#parts?.endedBy(diff)) this.#parts = undefined;
     if (this.#parts?.takes(diff) === false) return this.#drop("gap"); // the end of these is missing
     const parts = (this.#parts ??= new Parts(diff, forked ? new Map() : this.#confirmed));
     if (!parts.reset) {
-      if (seqOf(diff.from) > this.#seq || this.#cursor === undefined) return this.#drop("gap");
+      if (due || seqOf(diff.from) > this.#seq || this.#cursor === undefined) return this.#drop("gap");
       if (seqOf(diff.to) < this.#seq) return this.#drop("nothing");
     }
     parts.add(diff);
@@ -311,6 +322,7 @@ export class Replica {
       if (sum !== diff.sum || (diff.count !== undefined && count !== diff.count)) return { kind: "corrupt" };
     }
     const recorder = this.#record();
+    this.#scope = this.told = diff.scope || this.told;
     this.#cursor = diff.to;
     this.#seq = seqOf(diff.to);
     if (parts.reset) {
@@ -338,9 +350,21 @@ export class Replica {
     this.#parts = undefined;
   }
 
-  /** Nothing was missing after all: settles what waits for a diff that will not come. */
-  current(): Step {
+  /** Nothing of the space may be seen any more: what is confirmed is gone, and no diff will come. The queue stays. */
+  forget(): Step {
     const recorder = this.#record();
+    this.distrust();
+    this.#scope = this.told = undefined;
+    this.#seq = Infinity; // what has an outcome waits for nothing now
+    this.#replace(new Map());
+    this.#seq = 0;
+    return recorder.finish();
+  }
+
+  /** Nothing was missing after all: settles what waits for a diff that will not come. `held`: and what is held is what may be seen now. */
+  current(held = false): Step {
+    const recorder = this.#record();
+    if (held) this.#scope = this.told;
     this.#overlay.rebase(this.#settleReached());
     return recorder.finish();
   }
@@ -384,7 +408,7 @@ export class Replica {
   retry(id: string, next: string): { item: Item; step: Step } {
     const recorder = this.#record();
     const { prepared } = this.#forget(id);
-    const item = this.#push(new Item(next, UNSAVED + ++this.#serial, rebased(prepared, this.#seq), true));
+    const item = this.#push(new Item(next, UNSAVED + ++this.#serial, rebased(prepared, this.#seq, this.#scope), true));
     return { item, step: recorder.finish() };
   }
 

@@ -9,6 +9,8 @@ import type { ServerMessage, SpaceMessage, Welcome } from "./wire.js";
 const LASTED = 10_000;
 /** The first and the longest pause between attempts at a better carrier, in milliseconds. */
 const CLIMB = { least: 60_000, most: 3_600_000 } as const;
+/** A token is renewed when this share of its time is over, or so long before its end if that is later, but not more often than this; milliseconds. */
+const RENEWAL = { share: 0.8, before: 30_000, least: 10_000, most: 2 ** 31 - 1 } as const;
 /** Messages by name of the limits that the client itself keeps, as long as the server has not told others. */
 const LIMITS = { message: 1 << 20, entry: 256 << 10, mutation: 512 << 10, ops: 1000, pushed: 1024, presence: 4 << 10 };
 /** Errors that come from a server, so that the carrier is not to blame. */
@@ -28,6 +30,8 @@ export interface Member {
   message(message: SpaceMessage): void;
   /** The connection has ended. */
   end(): void;
+  /** From now on another token is used. */
+  renewed(): void;
   /** There may be room to push. */
   pump(): void;
   /** The state of the session has changed. */
@@ -66,11 +70,14 @@ export class Session implements LinkEvents {
   #greeted = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #climb: ReturnType<typeof setTimeout> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
   #pause: number = CLIMB.least;
   #rung = 0;
   #limits: Limits = LIMITS;
   /** What hello said last. */
   #token: string | undefined;
+  /** With which the spaces have begun. */
+  #used: string | undefined;
   /** A token that was not used yet. */
   #fresh: string | undefined;
 
@@ -138,7 +145,7 @@ export class Session implements LinkEvents {
   start(): void {
     if (this.#link !== undefined) {
       this.#link.ping();
-      if (this.#greeted) for (const member of this.#members.values()) if (member.idle) member.begin();
+      if (this.#greeted) this.#begin();
       return;
     }
     this.#attempt = 0;
@@ -170,7 +177,7 @@ export class Session implements LinkEvents {
     this.down(link, failure);
   }
 
-  welcome(link: Link, message: Welcome): void {
+  welcome(link: Link, message: Welcome, first: boolean): void {
     this.#limits = { ...LIMITS, ...numbersOf(message.limits) };
     const { user } = this.#options;
     if (user !== undefined && message.user !== undefined && message.user !== user) {
@@ -178,6 +185,8 @@ export class Session implements LinkEvents {
       this.stop("stopped", { code: "user_differs", message: `the server takes this client for ${message.user}, not ${user}` });
       return;
     }
+    if (link === this.#link || link === this.#probe) this.#scheduleRenewal(link, message);
+    if (!first) return;
     this.#since = this.#heard = this.now();
     this.#error = undefined;
     this.#ladder.worked(this.#options.transports.indexOf(link.transport));
@@ -259,7 +268,6 @@ export class Session implements LinkEvents {
 
   /** Says hello, with a fresh token; the spaces follow at once. */
   async #greet(link: Link): Promise<void> {
-    const { user, agent } = this.#options;
     let token: string | undefined;
     await undefined; // the link has yet to get its place
     try {
@@ -270,9 +278,40 @@ export class Session implements LinkEvents {
       this.down(link, { code: "unauthorized", message: `no token: ${String(error)}` });
       return;
     }
-    this.#token = token;
-    link.send(JSON.stringify({ t: "hello", v: [1], token, user, agent }));
+    this.#hello(link, token);
     if (link === this.#link) this.#begin();
+  }
+
+  #hello(link: Link, token: string | undefined): void {
+    const { user, agent } = this.#options;
+    this.#token = token;
+    link.hello(JSON.stringify({ t: "hello", v: [1], token, user, agent }));
+  }
+
+  /** Plans to say hello again on the link, before the token ends. */
+  #scheduleRenewal(link: Link, { expires, time = this.now() }: Welcome): void {
+    clearTimeout(this.#renewal);
+    if (expires === undefined || this.#options.token === undefined) return;
+    const left = expires - time;
+    const delay = Math.max(left * RENEWAL.share, left - RENEWAL.before, RENEWAL.least);
+    this.#renewal = setTimeout(() => void this.#greetAgain(link), Math.min(delay, RENEWAL.most));
+  }
+
+  /** Says hello again once the application has another token. */
+  async #greetAgain(link: Link, failures = 0): Promise<void> {
+    let token = this.#token;
+    try {
+      token = await this.#options.token?.();
+    } catch {
+      // The server will say what is missing, once it is.
+    }
+    if (link !== this.#link) return;
+    if (token === this.#token) {
+      this.#renewal = setTimeout(() => void this.#greetAgain(link, failures + 1), this.delay(failures));
+      return;
+    }
+    this.#hello(link, token);
+    this.#begin();
   }
 
   /** Asks the application for a token until it gives another one than the one that was refused. */
@@ -297,7 +336,12 @@ export class Session implements LinkEvents {
 
   #begin(): void {
     this.#greeted = true;
-    for (const member of this.#members.values()) member.begin();
+    const renewed = this.#token !== this.#used;
+    this.#used = this.#token;
+    for (const member of this.#members.values()) {
+      if (renewed) member.renewed();
+      if (member.idle) member.begin();
+    }
   }
 
   #end(): void {
@@ -309,6 +353,7 @@ export class Session implements LinkEvents {
   #drop(): void {
     clearTimeout(this.#retry);
     clearTimeout(this.#climb);
+    clearTimeout(this.#renewal);
     this.#retry = this.#climb = undefined;
     this.#probe?.close();
     this.#link?.close();

@@ -26,10 +26,12 @@ export class Transaction implements Tx {
   /** What was read; undefined for a mutation that is not serializable. */
   get reads(): Reads | undefined {
     if (!this.#serializable) return undefined;
+    const { seq, scope } = this.#replica;
     return {
-      at: this.#replica.seq,
+      at: seq,
       ...(this.#keys.size > 0 && { keys: [...this.#keys.values()] }),
       ...(this.#where.size > 0 && { where: [...this.#where.values()] }),
+      ...(scope && { scope }),
     };
   }
 

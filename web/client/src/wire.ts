@@ -6,7 +6,11 @@ export interface Welcome {
   readonly t: "welcome";
   readonly session: string;
   readonly user?: string;
+  /** The server's clock, in milliseconds since 1970. */
+  readonly time?: number;
   readonly limits: { readonly [name: string]: number };
+  /** When the token ends, by that clock. */
+  readonly expires?: number;
 }
 export interface Opened {
   readonly t: "opened";
@@ -18,6 +22,8 @@ export interface Opened {
   readonly outcomes: readonly Outcome[];
   readonly resume?: "current" | "diff" | "reset";
   readonly reason?: string;
+  /** Names what may be seen; there is none where no rules are known. */
+  readonly scope?: string;
   readonly self?: string;
 }
 export interface Ack {
@@ -39,6 +45,8 @@ export interface DiffMessage {
   readonly reset?: boolean;
   readonly count?: number;
   readonly sum?: string;
+  /** From here on, in place of that of {@link Opened}; with the last part. */
+  readonly scope?: string;
 }
 export interface Checked {
   readonly t: "checked";
@@ -104,13 +112,13 @@ const outcome = shape({ id: count, outcome: text, seq: maybe(count), code: maybe
 const peer = shape({ session: text, user: maybe(text), state: any });
 
 const shapes = new Map<unknown, Check>([
-  ["welcome", shape({ session: text, limits: maybe(object) })],
+  ["welcome", shape({ session: text, limits: maybe(object), time: maybe(millis), expires: maybe(millis) })],
   ["ping", object],
   ["pong", object],
   ["closed", shape({ space: text })],
-  ["opened", shape({ space: text, view: maybe(text), from: maybe(text), head: maybe(cursor), last: maybe(count), outcomes: maybe(list(outcome)), resume: maybe(text), reason: maybe(text), self: maybe(text) })],
+  ["opened", shape({ space: text, view: maybe(text), from: maybe(text), head: maybe(cursor), last: maybe(count), outcomes: maybe(list(outcome)), resume: maybe(text), reason: maybe(text), scope: maybe(text), self: maybe(text) })],
   ["ack", shape({ space: text, outcomes: list(outcome) })],
-  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text) })],
+  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text) })],
   ["checked", shape({ space: text, view: text, at: cursor, count, sum: text })],
   ["present", shape({ space: text, reset: maybe(flag), peers: list(peer) })],
   ["cast", shape({ space: text, session: text, user: maybe(text), topic: text })],

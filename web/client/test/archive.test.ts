@@ -227,6 +227,25 @@ describe("an archive", () => {
     expect(await new Archive(store, PREFIX).open()).toMatchObject({ rev: 7, cursor: "7-x", view: VIEW });
   });
 
+  it("keeps the scope of the last step, if it had one: by log, by fold and by replacement", async () => {
+    const store = new MapStore();
+    const archive = new Archive(store, PREFIX);
+    const found = async (): Promise<unknown> => (await new Archive(store, PREFIX).open()).scope;
+    const big: Delta["put"] = [["cards", "a", 1, { text: "x".repeat(MIN_LOG) }]];
+    const made: Omit<Delta, "rev"> = { cursor: "1-x", view: VIEW, put: [], del: [] };
+    await commit(store, archive.append({ ...made, rev: 1, scope: "s1" }));
+    expect(await found()).toBe("s1");
+    await commit(store, archive.append({ ...made, rev: 2 })); // as one that knows of none writes it
+    expect(await found()).toBeUndefined();
+    await commit(store, archive.append({ ...made, rev: 3, put: big, scope: "s3" }));
+    await commit(store, (await archive.fold()) ?? {});
+    expect(await found()).toBe("s3");
+    await commit(store, archive.replace(4, "4-x", VIEW, new Map(), "s4"));
+    expect(await found()).toBe("s4");
+    await commit(store, archive.replace(5, "5-x", VIEW, new Map()));
+    expect(await found()).toBeUndefined();
+  });
+
   it("takes nothing over if it was not opened", async () => {
     const store = new MapStore();
     const model = new Model();
@@ -617,6 +636,7 @@ describe("damage", () => {
     ["a cursor that is none", { cursor: 1 }],
     ["a cursor that is null", { cursor: null }],
     ["a view that is none", { view: {} }],
+    ["a scope that is none", { scope: 1 }],
     ["a view with a part that is none", { view: [{}] }],
     ["no next chunk", { next: "2" }],
     ["collections that are none", { collections: {} }],
@@ -642,6 +662,7 @@ describe("damage", () => {
     ["another rev", { ...record, rev: 3 }],
     ["no cursor", { ...record, cursor: undefined }],
     ["a view that is none", { ...record, view: "all" }],
+    ["a scope that is none", { ...record, scope: null }],
     ["no put", { ...record, put: undefined }],
     ["no del", { ...record, del: undefined }],
     ["a row without collection", { ...record, put: [["a", 1, {}]] }],

@@ -23,6 +23,7 @@ interface Member {
   seq: number;
   presence: boolean;
 }
+type Sees = (key: string, value: Doc) => boolean;
 
 /** One space of the server. */
 export class FakeSpace {
@@ -33,6 +34,12 @@ export class FakeSpace {
   log: Commit[] = [];
   accounts = new Map<string, Account>();
   members = new Map<FakeLink, Member>();
+  /** The name of what all may see; undefined: there are no rules. */
+  scope: string | undefined;
+  /** What may be seen by the scopes that the server still knows. */
+  scopes = new Map<string, Sees>();
+  /** Nobody may open it. */
+  forbidden = false;
   readonly path: string;
   constructor(path: string) {
     this.path = path;
@@ -48,6 +55,7 @@ export class FakeSpace {
       this.log.push({ seq: ++this.seq, client, keys: [] });
       return { id, outcome: "rejected", seq: this.seq, code, message: `refused: ${code}` };
     };
+    if (reads !== undefined && reads.scope !== this.scope) return refuse("stale");
     for (const [collection, entry] of reads?.keys ?? []) {
       const key = `${collection}/${entry}`;
       if (this.log.some((c) => c.seq > (reads?.at ?? 0) && c.client !== client && c.keys.includes(key))) return refuse("stale");
@@ -55,6 +63,7 @@ export class FakeSpace {
     for (const op of ops) {
       const key = `${op.in}/${op.id}`;
       const there = this.data.get(key);
+      if (client !== "" && there !== undefined && !this.sees(key, there.value)) return refuse("forbidden");
       if (op.if !== undefined && (made.has(key) || op.if !== (there?.version ?? 0))) return refuse("stale");
       const before = made.has(key) ? made.get(key) : there?.value;
       if (op.op === "put") made.set(key, op.value);
@@ -86,8 +95,31 @@ export class FakeSpace {
     for (const member of this.members.values()) this.tell(member);
   }
 
+  /** From now on other entries may be seen; members are told the difference. */
+  rescope(name: string, sees: Sees): void {
+    this.scope = name;
+    this.scopes.set(name, sees);
+    for (const member of this.members.values()) if (member.view.length > 0) this.diff(member, member.seq, this.keys(), { scope: name });
+  }
+
+  /** Nobody may have it open any more. */
+  forbid(): void {
+    this.forbidden = true;
+    for (const { link } of this.members.values()) link.tell({ t: "error", code: "forbidden", message: "", space: this.path });
+    this.members.clear();
+  }
+
+  sees(key: string, value: Doc): boolean {
+    return this.scope === undefined || this.scopes.get(this.scope)?.(key, value) === true;
+  }
+
+  /** All that ever were. */
+  keys(): Set<string> {
+    return new Set([...this.data.keys(), ...this.log.flatMap((c) => c.keys)]);
+  }
+
   inView(view: View, key: string, value: Doc): boolean {
-    return view.some((part) => part.in === key.split("/")[0] && (part.where === undefined || parseSelector(part.where).match(value)));
+    return this.sees(key, value) && view.some((part) => part.in === key.split("/")[0] && (part.where === undefined || parseSelector(part.where).match(value)));
   }
 
   tell(member: Member): void {
@@ -108,12 +140,13 @@ export class FakeSpace {
     }
     const fromCursor = from === 0 ? "0" : `${from}-${this.epoch}`;
     const base = { t: "diff", space: this.path, view: member.viewID, from: fromCursor, to: this.cursor() };
-    const end = more["reset"] === true ? this.sum(member.view) : {};
+    const { scope, ...first } = more;
+    const end = { ...(first["reset"] === true && this.sum(member.view)), scope };
     if (put.length > 3) { // in two parts
-      member.link.tell({ ...base, ...more, put: put.slice(0, 2), more: true });
+      member.link.tell({ ...base, ...first, put: put.slice(0, 2), more: true });
       member.link.tell({ ...base, put: put.slice(2), del, ...end });
     } else {
-      member.link.tell({ ...base, ...more, put, del, ...end });
+      member.link.tell({ ...base, ...first, put, del, ...end });
     }
     member.seq = this.seq;
   }
@@ -186,6 +219,8 @@ export class FakeServer {
   readonly links: FakeLink[] = [];
   readonly received: Message[] = [];
   limits: Message = {};
+  /** When each token ends, in milliseconds since 1970. */
+  expires: number | undefined;
   /** Whether the connection breaks instead of delivering this message. */
   cut: (way: "up" | "down", text: string) => boolean = () => false;
   /** Answers a message in place of the server if it returns true. */
@@ -234,7 +269,7 @@ export class FakeServer {
     const member = space.members.get(link);
     switch (message["t"]) {
       case "hello":
-        link.tell({ t: "welcome", v: 1, session: "secret", user: message["user"], time: 1, limits: this.limits, news: true });
+        link.tell({ t: "welcome", v: 1, session: "secret", user: message["user"], time: Date.now(), limits: this.limits, expires: this.expires, news: true });
         break;
       case "ping":
         link.tell({ t: "pong" });
@@ -269,6 +304,10 @@ export class FakeServer {
 
   #open(link: FakeLink, space: FakeSpace, open: Message): void {
     const client = (open["client"] as string | undefined) ?? "";
+    if (space.forbidden) {
+      link.tell({ t: "error", code: "forbidden", message: "", space: space.path });
+      return;
+    }
     const view = (open["view"] as View | undefined) ?? [];
     for (const other of space.members.values()) {
       if (other.client !== client || other.link === link) continue;
@@ -284,15 +323,17 @@ export class FakeServer {
     if (cursor === undefined) reason = "new";
     else if (epoch !== space.epoch || from > space.seq) reason = "forked";
     else if (from < space.horizon) reason = "trimmed";
+    else if (space.scope !== undefined && !space.scopes.has((open["scope"] as string | undefined) ?? "")) reason = "scope";
+    const differs = was !== undefined || open["scope"] !== space.scope;
     const member: Member = { link, client, view, viewID: JSON.stringify(view), seq: from, presence: open["presence"] === true };
     space.members.set(link, member);
-    const resume = reason !== undefined ? "reset" : from === space.seq && was === undefined ? "current" : "diff";
+    const resume = reason !== undefined ? "reset" : from === space.seq && !differs ? "current" : "diff";
     const outcomes = [...account.outcomes.values()].filter(({ id }) => id > (open["acked"] as number));
-    link.tell({ t: "opened", space: space.path, view: member.viewID, ...(cursor !== undefined && { from: cursor }), head: space.cursor(), last: account.last, outcomes, resume, reason, self: link.name });
+    link.tell({ t: "opened", space: space.path, view: member.viewID, ...(cursor !== undefined && { from: cursor }), head: space.cursor(), last: account.last, outcomes, resume, reason, scope: space.scope, self: link.name });
     if (member.presence) link.tell({ t: "present", space: space.path, reset: true, peers: [] });
     if (view.length === 0) return;
     if (resume === "reset") space.diff(member, 0, space.data.keys(), { reset: true });
-    else if (was !== undefined) space.diff(member, from, new Set([...space.data.keys(), ...space.log.flatMap((c) => c.keys)]));
+    else if (differs) space.diff(member, from, space.keys());
     else space.tell(member);
   }
 

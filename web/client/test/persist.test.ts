@@ -272,6 +272,296 @@ describe("a store", () => {
   });
 });
 
+describe("a scope", () => {
+  const scopes = (): unknown[] => server.received.filter(({ t }) => t === "open").map(({ cursor, scope }) => [cursor, scope]);
+  const put = (id: string): void => server.space().write({ op: "put", in: "cards", id, value: {} });
+
+  it("is stored with the cursor, also where nothing else has changed, and comes back with it", async () => {
+    server.space().rescope("s1", () => true);
+    const first = tab();
+    put("a");
+    await rest();
+    await closing(first);
+    const second = tab();
+    await rest();
+    server.space().rescope("s2", () => true);
+    await rest();
+    await closing(second);
+    server.space().rescope("s3", () => true); // told by a diff that is empty
+    const third = tab();
+    await rest();
+    await closing(third);
+    tab();
+    await rest();
+    expect(scopes()).toEqual([[undefined, undefined], ["1-a", "s1"], ["1-a", "s2"], ["1-a", "s3"]]);
+  });
+
+  it("that `current` tells is stored, and one that is told no more is none", async () => {
+    const first = tab();
+    put("a");
+    await rest();
+    await closing(first);
+    let scope: string | undefined = "s1";
+    server.answer = (message, link) => {
+      if (message["t"] !== "open") return false;
+      link.tell({ t: "opened", space: "demo/board", view: "v", from: message["cursor"], head: "1-a", last: 0, resume: "current", scope });
+      return true;
+    };
+    for (scope of ["s1", undefined, undefined]) {
+      const one = tab();
+      await rest();
+      await closing(one);
+    }
+    expect(scopes()).toEqual([[undefined, undefined], ["1-a", undefined], ["1-a", "s1"], ["1-a", undefined]]);
+  });
+
+  it("is known to a tab that follows, and leads then", async () => {
+    server.space().rescope("s1", () => true);
+    const [a, b] = [tab(), tab()];
+    put("a");
+    await rest();
+    server.space().rescope("s2", () => true); // nothing else changes
+    await rest();
+    const made = b.space.mutate((tx) => tx.put("cards", "b", { seen: tx.get("cards", "a") !== undefined }), { serializable: true });
+    await rest();
+    expect(made.state).toBe("applied");
+    a.kill();
+    await rest();
+    expect(b.client.leading).toBe(true);
+    expect(scopes().at(-1)).toEqual(["2-a", "s2"]);
+    const [push] = server.received.filter(({ t }) => t === "push");
+    expect(push?.["muts"]).toMatchObject([{ reads: { at: 1, scope: "s2" } }]);
+  });
+
+  it("of a serializable mutation outlives a reload and a change of scope", async () => {
+    server.space().rescope("s1", () => true);
+    put("a");
+    const first = tab();
+    await rest();
+    first.client.goOffline();
+    const made = first.space.mutate((tx) => tx.put("cards", "b", { seen: tx.get("cards", "a") !== undefined }), { serializable: true });
+    await rest();
+    await made.saved;
+    await closing(first);
+    server.space().rescope("s2", () => true);
+    const second = tab();
+    await rest();
+    const pushes = server.received.filter(({ t }) => t === "push").map(({ muts }) => muts);
+    expect(pushes).toMatchObject([[{ reads: { at: 1, keys: [["cards", "a"]], scope: "s1" } }]]);
+    expect(second.space.rejected).toMatchObject([{ id: made.id, outcome: { code: "stale" } }]);
+    second.space.retry(made.id);
+    await rest();
+    expect(server.received.at(-1)?.["muts"]).toMatchObject([{ reads: { at: 2, scope: "s2" } }]);
+    expect(onServer()).toEqual({ "cards/a": {}, "cards/b": { seen: true } });
+  });
+});
+
+describe("a space that is forbidden", () => {
+  const dump = (): Promise<[string, string][]> => disk.call((table) => [...table.entries()]);
+  const fill = async (): Promise<void> => {
+    server.space().rescope("secret-scope", () => true);
+    for (let i = 0; i < 9; i++) server.space().write({ op: "put", in: "cards", id: `canary-${i}`, value: { text: "canary" } });
+    await rest();
+  };
+  const gone = async (tabs: readonly Tab[]): Promise<void> => {
+    for (const one of tabs) {
+      expect(one.space.status).toMatchObject({ state: "stopped", error: { code: "forbidden", message: expect.stringMatching(/^you may not/) as string } });
+      expect(Object.keys(one.cards).filter((key) => key.includes("canary"))).toEqual([]);
+      expect(one.space.get("cards", "canary-1")).toBeUndefined();
+    }
+    const rows = await dump();
+    const left = rows.filter(([key, value]) => /canary|secret-scope|"in":"cards"|9-a/.test(key + value));
+    expect(left.filter(([key]) => !key.startsWith("demo/board\0q"))).toEqual([]);
+  };
+
+  it("is emptied, in memory and on the disk, in all tabs; the queue stays, and goes once it is allowed again", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    server.answer = ({ t }) => t === "push";
+    const made = b.space.patch("cards", "canary-1", { $set: { text: "canary mine" } });
+    const own = a.space.put("cards", "own", { n: 1 });
+    await rest();
+    expect(JSON.stringify(await dump())).toContain("canary-8");
+    server.space().forbid();
+    await rest();
+    await gone([a, b]);
+    expect(JSON.stringify(await dump())).toContain("canary mine");
+    for (const { cards, space } of [a, b]) {
+      expect(cards).toEqual({ "cards/own": { n: 1 } });
+      expect(space.pending.map(({ id }) => id).sort()).toEqual([made.id, own.id].sort());
+    }
+    const sent = server.received.length;
+    await pass(20_000);
+    b.space.put("cards", "later", {});
+    await pass(600_000);
+    expect(server.received.slice(sent).filter(({ t }) => t !== "ping")).toEqual([]);
+    server.answer = () => false;
+    server.space().forbidden = false;
+    b.client.goOnline();
+    await rest();
+    for (const { cards, space } of [a, b]) {
+      expect(space.status).toMatchObject({ state: "live", pending: 0 });
+      expect(cards).toEqual(onServer());
+    }
+    expect(onServer()).toMatchObject({ "cards/canary-1": { text: "canary mine" }, "cards/own": { n: 1 }, "cards/later": {} });
+    const [again] = server.received.slice(sent).filter(({ t }) => t === "open");
+    expect([again?.["cursor"], again?.["scope"], again?.["was"]]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("when it is opened after a reload is not shown any longer than that takes", async () => {
+    const first = tab();
+    await fill();
+    await closing(first);
+    server.space().forbid();
+    const [a, b] = [tab(), tab()];
+    await rest();
+    await gone([a, b]);
+    a.kill(); // and who leads next asks, and is told the same
+    await pass(3000);
+    await rest();
+    await gone([b]);
+    await closing(b);
+    server.answer = () => true;
+    const last = tab();
+    await rest();
+    expect(last.cards).toEqual({});
+  });
+
+  it("while its collections are still being read stays empty", async () => {
+    const first = tab();
+    await fill();
+    await closing(first);
+    server.space().forbid();
+    for (let calls = 1; calls < 12; calls++) {
+      // The disk is slow from some call on, for a while.
+      let n = 0;
+      const one = tab({
+        store: async () => {
+          const memory = new MemoryStore(disk);
+          return new Proxy<Store>(memory, {
+            get: (target, name) => {
+              const value: unknown = Reflect.get(target, name);
+              if (typeof value !== "function") return value;
+              const call = value.bind(target) as (...args: unknown[]) => unknown;
+              return name !== "get" && name !== "range" ? call : async (...args: unknown[]) => {
+                const result = await call(...args);
+                if (++n >= calls) await new Promise((resolve) => setTimeout(resolve, 50));
+                return result;
+              };
+            },
+          });
+        },
+      });
+      await pass(10_000);
+      await gone([one]);
+      await closing(one);
+      server.space().forbidden = false;
+      const other = tab();
+      await rest();
+      expect(Object.keys(other.cards).length).toBe(9);
+      await closing(other);
+      server.space().forbid();
+    }
+  });
+
+  it("is not filled by a collection whose reading was under way", async () => {
+    const view = [{ in: "cards" }, { in: "people" }];
+    const first = tab({ view });
+    server.space().write({ op: "put", in: "people", id: "p", value: { text: "canary" } });
+    await fill();
+    await closing(first);
+    let slow = false;
+    const store = async (): Promise<Store> => {
+      const memory = new MemoryStore(disk);
+      return Object.assign(Object.create(memory) as Store, {
+        kind: memory.kind,
+        get: async (keys: readonly string[]) => {
+          const values = await memory.get(keys);
+          if (slow) await new Promise((resolve) => setTimeout(resolve, 50));
+          return values;
+        },
+        range: (from: string, to: string) => memory.range(from, to),
+        update: (...[keys, decide]: Parameters<Store["update"]>) => memory.update(keys, decide),
+        onLost: (fn: Parameters<Store["onLost"]>[0]) => memory.onLost(fn),
+        close: () => memory.close(),
+        destroy: () => memory.destroy(),
+      });
+    };
+    const one = tab({ view, store });
+    await rest();
+    expect(one.space.status.state).toBe("live");
+    slow = true;
+    const people = one.space.query({ in: "people" });
+    await rest();
+    expect(people.result.status).toBe("loading");
+    server.space().forbid();
+    await pass(1000);
+    expect(people.rows).toEqual([]);
+    await gone([one]);
+  });
+
+  it("just when the store was closed underneath is emptied in the next one", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    disk.lose(true);
+    server.space().forbid();
+    await pass(2000);
+    await rest();
+    await gone([a, b]);
+  });
+
+  it("for a tab that led is not forbidden for good: the one that leads now may see it", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    server.space().forbid();
+    await rest();
+    await gone([a, b]);
+    a.freeze();
+    server.space().forbidden = false;
+    b.space.put("cards", "b", {});
+    await pass(3000);
+    await rest();
+    expect([b.client.leading, b.cards]).toEqual([true, onServer()]);
+    a.thaw();
+    await pass(3000);
+    await rest();
+    expect([a.client.leading, a.cards]).toEqual([false, onServer()]);
+    expect(a.space.status.state).toBe("live");
+  });
+
+  it("is emptied on a disk that is full for a while", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    disk.before = () => {
+      throw new StoreError("full", "the quota is used up");
+    };
+    server.space().forbid();
+    await rest();
+    expect(a.cards).toEqual({});
+    disk.before = undefined;
+    await pass(6000);
+    await rest();
+    await gone([a, b]);
+  });
+
+  it("and was settled but not confirmed has nothing to wait for", async () => {
+    const one = tab();
+    await fill();
+    server.cut = (way, text) => {
+      if (way === "down" && text.startsWith('{"t":"ack"')) server.space().forbid();
+      return false;
+    };
+    const { diff } = server.space();
+    server.space().diff = () => undefined; // no diff comes
+    const made = one.space.patch("cards", "canary-1", { $set: { text: "canary mine" } });
+    await rest();
+    expect(made.state).toBe("applied");
+    expect(one.space.status.pending).toBe(0);
+    await gone([one]);
+    server.space().diff = diff;
+  });
+});
+
 describe("several tabs", () => {
   it("have one connection, and show each other's mutations at once", async () => {
     const [a, b] = [tab(), tab()];
