@@ -24,7 +24,7 @@ spaces:
       member: {in: members, subject: user, object: team}
       on: {in: members, subject: user, object: project}
     collections:
-      members: {read: doc.user == auth.uid, write: auth.admin == true}
+      members: {read: doc.user == auth.uid || auth.admin == true, write: auth.admin == true}
       cards:
         read: doc.owner == auth.uid || on(doc.project)
         write: auth.admin == true || doc.owner == auth.uid || on(doc.project)

@@ -121,11 +121,11 @@ export class Archive {
     return { ...this.#clear(), put: this.#settle({ ...this.#state.manifest, rev, cursor, view, scope }, pieces) };
   }
 
-  /** What folds the log into the chunks; undefined as long as that does not pay. Rejects as {@link read}. */
-  async fold(): Promise<Changes | undefined> {
+  /** What folds the log into the chunks; undefined as long as that does not pay, or with `all` if there is nothing to fold. Rejects as {@link read}. */
+  async fold(all = false): Promise<Changes | undefined> {
     let size = 0;
     for (const changed of this.#state.changes.values()) for (const chunk of changed.keys()) size += chunk?.size ?? 0;
-    if (this.#state.weight <= Math.max(MIN_LOG, size / SHARE)) return undefined;
+    if (this.#state.weight <= (all ? 0 : Math.max(MIN_LOG, size / SHARE))) return undefined;
     return this.#steady(this.#state, async ({ manifest, rev, cursor, view, scope, changes }) => {
       const pieces = new Map<string, readonly (Chunk | Draft)[]>(manifest.collections);
       const del: string[] = [];

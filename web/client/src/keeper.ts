@@ -117,6 +117,7 @@ export class Keeper implements Desk {
   close(): void {
     this.#closed = true;
     this.#ledger.close();
+    this.#mirror.close();
     clearTimeout(this.#broken);
     clearTimeout(this.#looking);
     this.#readied();
@@ -191,6 +192,7 @@ export class Keeper implements Desk {
       if (this.#refilling) return this.mend();
       await this.resync();
       await this.#found(this.#vault);
+      this.#mirror.clean(); // what the leader before this one did not come to
     });
   }
 

@@ -6,6 +6,9 @@ import type { Patch } from "./replica.js";
 import type { Confirmed } from "./sum.js";
 import type { Record, Vault } from "./vault.js";
 
+/** How long what may not be seen any more stays in the store's log, in milliseconds. */
+const CLEAN = 2000;
+
 /** Rows that went past memory while a collection was read, and the rev that they lead to; undefined while it is not written. */
 interface Passed {
   readonly patch: Patch;
@@ -32,6 +35,7 @@ export class Mirror {
   #records: Record[] = [];
   readonly #needed = new Set<string>();
   #reading = 0;
+  #cleaning: ReturnType<typeof setTimeout> | undefined;
   #passed: Passed[] = [];
   #installs: { readonly rev: number; readonly collection: string; readonly entries: Map<string, Entry> }[] = [];
 
@@ -87,6 +91,23 @@ export class Mirror {
     if (reset !== undefined) this.#desk.post("stale");
     else this.#desk.post("patch", { rev, patch, view });
     await vault.fold(epoch);
+    if (patch.del.length > 0) this.clean();
+  }
+
+  /** The leader's store is soon to hold nothing of entries that are gone, where rules say what may be seen. */
+  clean(): void {
+    const { vault, house } = this.#desk;
+    if (this.scope === undefined || vault === undefined || this.#cleaning !== undefined) return;
+    this.#cleaning = setTimeout(() => {
+      this.#cleaning = undefined;
+      void this.#desk.run(async () => {
+        if (house.epoch !== undefined && vault === this.#desk.vault) await vault.fold(house.epoch, true);
+      });
+    }, CLEAN);
+  }
+
+  close(): void {
+    clearTimeout(this.#cleaning);
   }
 
   /** Does what the leader has told; false if something before it is missing. */

@@ -175,9 +175,9 @@ export class Vault {
     });
   }
 
-  /** Folds the archive's log into its chunks, if that pays. */
-  async fold(epoch: number): Promise<void> {
-    const changes = await this.#archive.fold();
+  /** Folds the archive's log into its chunks, if that pays or `all` of it is to go. */
+  async fold(epoch: number, all = false): Promise<void> {
+    const changes = await this.#archive.fold(all);
     if (changes !== undefined) await this.#fenced(epoch, changes);
   }
 
