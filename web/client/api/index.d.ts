@@ -1,6 +1,6 @@
 // The public types of @syncline/client. Written by `npm --prefix web/client run api`.
 
-export { Cast, Change, Changes, CheckResult, Client, ClientOptions, Doc, Entry, EntryState, Json, LiveQuery, MutateOptions, Mutation, MutationState, Op, OpOptions, Outcome, Peer, Presence, Query, QueryResult, QueryStatus, Reads, Rejected, RejectedError, SortKey, Space, SpaceEvent, SpaceOptions, Status, StatusError, StorageStatus, StorageUsage, Store, StoreError, SyncState, SynclineError, Transport, Tx, UpdateOps, UpdateOptions, ValueError, ValueErrorCode, View, ViewPart, Where };
+export { Cast, Change, Changes, CheckResult, Client, ClientOptions, Doc, Entry, EntryState, Indexes, Json, LiveQuery, MutateOptions, Mutation, MutationState, Op, OpOptions, Outcome, Peer, Presence, Query, QueryResult, QueryStatus, Reads, Rejected, RejectedError, SortKey, Space, SpaceEvent, SpaceOptions, Status, StatusError, StorageStatus, StorageUsage, Store, StoreError, SyncState, SynclineError, Transport, Tx, UpdateOps, UpdateOptions, ValueError, ValueErrorCode, View, ViewPart, Where };
 
 interface Cast {
     readonly session: string;
@@ -157,6 +157,7 @@ interface Platform {
 interface SpaceOptions {
     readonly view: View;
     readonly presence?: boolean;
+    readonly indexes?: Indexes;
 }
 
 type View = readonly ViewPart[];
@@ -169,6 +170,10 @@ interface ViewPart {
 type Where = {
     readonly [name: string]: unknown;
 };
+
+interface Indexes {
+    readonly [collection: string]: readonly string[];
+}
 
 interface Space {
     readonly path: string;
@@ -379,6 +384,7 @@ interface Reads {
         id: string
     ])[];
     readonly where?: View;
+    readonly scope?: string;
 }
 
 declare class RejectedError extends SynclineError {

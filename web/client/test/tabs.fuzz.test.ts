@@ -15,7 +15,7 @@ type Act = { readonly do: string; readonly tab: number; readonly n: number };
 const act: fc.Arbitrary<Act> = fc.record({
   do: fc.constantFrom(
     "mutate", "mutate", "mutate", "mutate", "open", "kill", "close", "freeze", "thaw", "hide", "show", "cut", "fail", "full",
-    "lose", "shut", "pause", "resume", "write", "wait", "wait", "settle", "late",
+    "lose", "shut", "pause", "resume", "write", "wait", "wait", "settle", "late", "scope", "forbid", "allow",
   ),
   tab: which,
   n: fc.nat(1500),
@@ -98,6 +98,16 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
       case "write":
         server.space().write({ op: "put", in: "cards", id: `w${n % 5}`, value: { n } });
         break;
+      case "scope":
+        if (n % 3 === 0) server.space().scopes.clear();
+        server.space().rescope(`s${n}`, (key) => key !== `cards/w${n % 5}`);
+        break;
+      case "forbid":
+        server.space().forbid();
+        break;
+      case "allow":
+        server.space().forbidden = false;
+        break;
       case "wait":
         await pass(n);
         break;
@@ -109,6 +119,7 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
     }
   }
   failing = 0;
+  server.space().forbidden = false;
   browser.delay = () => 0;
   for (const tab of tabs.filter((one) => one.alive)) {
     tab.thaw();
@@ -136,6 +147,11 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
     expect(tab.cards).toEqual(there);
   }
   expect(tabs.filter((one) => one.alive && one.client.leading).length).toBe(1);
+  server.space().forbid();
+  await rest();
+  for (const tab of tabs.filter((one) => one.alive)) expect(tab.cards, "nothing that is forbidden shows").toEqual({});
+  const archive = await disk.call((table) => table.range("demo/board\0a", "demo/board\0b"));
+  expect(archive.map(([key]) => key), "or is kept").toEqual(["demo/board\0am"]);
   for (const tab of tabs.filter((one) => one.alive)) tab.client.close();
   await rest();
 }
