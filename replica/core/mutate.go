@@ -87,7 +87,7 @@ func (c *Core) Retry(ctx context.Context, now time.Time, id LocalID) (Mutation, 
 	reads := old.Reads
 	if reads != nil {
 		again := *reads
-		again.At = c.Cursor.Seq
+		again.At, again.Scope = c.Cursor.Seq, c.meta.Scope
 		reads = &again
 	}
 	s := c.begin()
