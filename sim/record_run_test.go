@@ -19,7 +19,6 @@ func record(seed uint64) *recording {
 	w.plan.clients = 2 + chief.rand.IntN(2)
 	w.plan.mutations = 6 + chief.rand.IntN(14)
 	w.plan.clientCrash = 0
-	w.plan.ruled = false
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.server.start()
 	for i := range w.plan.clients {

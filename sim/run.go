@@ -81,6 +81,9 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	w.oracle = &oracle{w: w, marks: map[string]space.Seq{}, versions: map[space.Key][]space.Version{}}
 	chief := w.newActor(seed, 0)
 	w.plan = draw(chief)
+	if rules := w.newActor(seed, 3); rules.chance(2) { // of its own, so that other schedules stay what they are
+		w.plan.ruled, w.plan.switched = true, []int{0, 8, 20}[rules.rand.IntN(3)]
+	}
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.server.start()
@@ -130,7 +133,6 @@ func draw(a *actor) plan {
 	// A client may find its own former session still there and displaced, but never
 	// be displaced itself, unless messages overtake each other.
 	p.strict = p.reorder == 0 && p.duplicate == 0 && p.drop == 0
-	p.ruled, p.switched = a.chance(2), often(0, 8, 20)
 	return p
 }
 
