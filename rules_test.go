@@ -235,6 +235,18 @@ func TestRevocation(t *testing.T) {
 	if status, _ := rest(t, http.MethodGet, base+"cards/b1", bob(), ""); status != 403 {
 		t.Errorf("by REST: %d", status)
 	}
+	for _, read := range []string{"?where={}", "_snapshot?view=[{\"in\":\"cards\"}]", "_changes?view=[{\"in\":\"cards\"}]", "_log", ""} {
+		path := base + read
+		if strings.HasPrefix(read, "?") {
+			path = base + "cards" + read
+		}
+		if status, text := rest(t, http.MethodGet, path, bob(), ""); status == 200 || strings.Contains(text, "canary") {
+			t.Errorf("GET %s: %d %s", read, status, text)
+		}
+	}
+	if status, text := rest(t, http.MethodGet, base+"_snapshot?view=[{\"in\":\"cards\"}]", ada(), ""); status != 200 || !strings.Contains(text, "canary-x") {
+		t.Errorf("a snapshot for Ada: %d %s", status, text)
+	}
 	absent, _ := rest(t, http.MethodGet, url+"/v1/spaces/team/none/-/cards/b1", bob(), "")
 	other, _ := rest(t, http.MethodGet, url+"/v1/spaces/other/-/cards/b1", bob(), "")
 	if absent != 403 || other != 403 {

@@ -87,6 +87,9 @@ func (r *Reading) Find(collection string, q *selector.Query) ([]kernel.Found, er
 	return kernel.Find(r.view, collection, q, func(doc map[string]any) bool { return r.scope.Allows(collection, doc) })
 }
 
+// Limited reports whether rules say what may be seen: it may be less the next time.
+func (r *Reading) Limited() bool { return !r.scope.Everything() }
+
 // Close ends the reading.
 func (r *Reading) Close() error { return r.view.Close() }
 
@@ -124,9 +127,14 @@ func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at
 	}
 }
 
+// Limited reports whether rules say what somebody may see of a space.
+func (h *Host) Limited(who *authz.Session, path space.Path) bool {
+	return !who.In(h.opts.Authority.Rules(path)).Unlimited()
+}
+
 // Log yields a space's commits above after, for somebody whom no rule limits.
 func (h *Host) Log(ctx context.Context, who *authz.Session, path space.Path, after space.Seq) logSeq {
-	if !who.In(h.opts.Authority.Rules(path)).Unlimited() {
+	if h.Limited(who, path) {
 		return func(yield func(*space.Commit, error) bool) { yield(nil, forbidden(path)) }
 	}
 	return h.opts.Store.Log(ctx, path, after)

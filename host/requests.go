@@ -95,7 +95,7 @@ func (s *Session) check(m *wire.Check) error {
 		return &wire.Error{Code: wire.CodeRateLimited, Space: m.Space, RetryMS: 1000, Message: "a check is under way"}
 	}
 	err = p.loop.post(func(sp *core.Space) {
-		view, at := p.member.View(), sp.Head()
+		view, at := sp.Sees(p.member), sp.Head()
 		if view == nil || !sp.Has(p.member) {
 			<-s.checking
 			s.failed(p.loop.path, &wire.Error{Code: wire.CodeNotOpen, Message: "this session has not opened the space with a view"})

@@ -93,11 +93,15 @@ func (r *restRequest) query(collection string, parts map[string]jsontext.Value) 
 	defer reading.Close()
 	head := reading.Head
 	h := r.w.Header()
-	h.Set("Cache-Control", "private, max-age=0, stale-while-revalidate=60")
-	h.Set("ETag", `W/"`+head.Cursor.String()+`"`)
-	if r.Method == http.MethodGet && matches(r.Header.Get("If-None-Match"), h.Get("ETag")) {
-		r.w.WriteHeader(http.StatusNotModified)
-		return nil
+	if reading.Limited() {
+		h.Set("Cache-Control", "no-store") // a cache would know nothing of what is revoked
+	} else {
+		h.Set("Cache-Control", "private, max-age=0, stale-while-revalidate=60")
+		h.Set("ETag", `W/"`+head.Cursor.String()+`"`)
+		if r.Method == http.MethodGet && matches(r.Header.Get("If-None-Match"), h.Get("ETag")) {
+			r.w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
 	}
 	found, err := reading.Find(collection, q)
 	if err != nil {
@@ -148,6 +152,10 @@ func (r *restRequest) snapshot() error {
 		return r.resetStatus(reset)
 	}
 	h := r.w.Header()
+	if r.t.host.Limited(r.who, r.path) {
+		h.Set("Cache-Control", "no-store")
+		return r.frames(frames)
+	}
 	h.Set("ETag", `"`+at.String()+`"`)
 	if matches(r.Header.Get("If-None-Match"), h.Get("ETag")) {
 		r.w.WriteHeader(http.StatusNotModified)

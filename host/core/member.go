@@ -36,8 +36,13 @@ type Member struct {
 	named    string       // the name of its rights that it was told of
 }
 
-// View is what the member holds of the space, nil for one that only pushes.
-func (m *Member) View() *kernel.View { return m.view }
+// Sees is what a member may see now of what it asked for, nil for one that only pushes.
+func (s *Space) Sees(m *Member) *kernel.View {
+	if m.want == nil {
+		return nil
+	}
+	return within(m.want, m.rights(s).Scope(m.want.Collections(), s.relations))
+}
 
 func (m *Member) setCatchUp(c *CatchUp) {
 	if m.catch != nil {
