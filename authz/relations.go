@@ -54,6 +54,9 @@ func (r *Relations) Merge(fork *Relations) {
 	}
 }
 
+// Related reports whether there are any relations to load.
+func (r *Rules) Related() bool { return r.kind != nil && len(r.kind.relations) > 0 }
+
 // Concern reports whether a change of the collection can change a relation.
 func (r *Rules) Concern(collection string) bool {
 	if r.kind == nil {

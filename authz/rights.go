@@ -16,7 +16,6 @@ import (
 
 // Rules are a policy in one space. They are immutable.
 type Rules struct {
-	path     space.Path
 	version  string
 	anything bool
 	kind     *kind // nil: the policy knows no such space
@@ -25,7 +24,7 @@ type Rules struct {
 
 // Rules are those of the policy in a space.
 func (p *Policy) Rules(path space.Path) *Rules {
-	r := &Rules{path: path, version: p.version}
+	r := &Rules{version: p.version}
 	for _, k := range p.kinds {
 		if vars, ok := k.match(path); ok {
 			r.kind, r.vars = k, vars
@@ -35,12 +34,16 @@ func (p *Policy) Rules(path space.Path) *Rules {
 	return r
 }
 
-// Keys yields the keys that an entry has: whoever may read it has a scope with
+// Keyed reports whether entries of a collection have keys.
+func (r *Rules) Keyed(collection string) bool {
+	c := r.collection(collection)
+	return c != nil && c.read != nil
+}
+
+// Keys yields the keys that an entry of a keyed collection has: whoever may read it has a scope with
 // one of them, or one without keys.
 func (r *Rules) Keys(collection string, doc map[string]any, yield func(rule.Key) bool) {
-	if c := r.collection(collection); c != nil && c.read != nil {
-		c.read.Keys(doc, yield)
-	}
+	r.collection(collection).read.Keys(doc, yield)
 }
 
 func (r *Rules) collection(name string) *collection {
@@ -58,9 +61,6 @@ type Rights struct {
 
 // In returns the session's rights under these rules.
 func (s *Session) In(r *Rules) Rights { return Rights{s, r} }
-
-// User is the principal's user id.
-func (r Rights) User() string { return r.session.user }
 
 // Name is short, and equal for rights that are decided alike: the same rules, the same
 // user, the same claims as far as the rules look at them. "" is the name of those that no rule limits.
@@ -90,6 +90,9 @@ func (r Rights) Possible() bool {
 	return r.session.known && (r.rules.anything || r.rules.kind != nil && r.rules.kind.open != nil)
 }
 
+// Concern is that of the rules.
+func (r Rights) Concern(collection string) bool { return r.rules.Concern(collection) }
+
 // Unlimited reports whether no rule limits the rights.
 func (r Rights) Unlimited() bool { return r.session.known && r.rules.anything }
 
@@ -100,7 +103,7 @@ func (r Rights) input(related func(string) rule.Set) *rule.Input {
 // open asks the rule of the space. A space that one may not open looks like any
 // other that one may not open, existing or not.
 func (r Rights) open(related func(string) rule.Set) bool {
-	if !r.session.known || r.rules.anything || r.rules.kind == nil || r.rules.kind.open == nil {
+	if !r.Possible() || r.rules.anything {
 		return r.Unlimited()
 	}
 	ok, err := r.rules.kind.open.Eval(r.input(related))
@@ -197,16 +200,12 @@ func (s *Scope) Allows(collection string, doc map[string]any) bool {
 	return grants != nil && grants.Allows(doc)
 }
 
-// Keys yields the keys of a collection that the scope holds; without is true if
-// it needs none.
-func (s *Scope) Keys(collection string, yield func(rule.Key) bool) (without bool) {
-	if s == everything {
-		return true
-	}
+// Keys yields the keys of a collection that the scope holds. One that allows
+// everything needs none.
+func (s *Scope) Keys(collection string, yield func(rule.Key) bool) {
 	if grants := s.grants[collection]; grants != nil {
 		grants.Keys(yield)
 	}
-	return false
 }
 
 // Guard decides on the writes of the principal on the state that relations and
@@ -293,18 +292,10 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	// Last: who may not write learns nothing of what would fit.
 	if c.schema != nil && in.New != nil {
 		if path, what, ok := c.schema.Check(in.New); !ok {
-			return &space.Refusal{Code: space.CodeInvalid, Path: clip(path), Message: clip(what), Key: key}, nil
+			return &space.Refusal{Code: space.CodeInvalid, Path: kernel.Clip(path), Message: kernel.Clip(what), Key: key}, nil
 		}
 	}
 	return nil, nil
-}
-
-// clip bounds what a refusal says: it is kept in the log.
-func clip(text string) string {
-	if len(text) > 300 {
-		text = text[:300] + "…"
-	}
-	return strings.ToValidUTF8(text, "\ufffd")
 }
 
 func (g *guard) Read(key space.Key, v space.Version) (bool, error) {

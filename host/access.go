@@ -21,7 +21,7 @@ import (
 // in the caller's goroutine is waited for, whatever the context says.
 func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, client space.ClientID, mutations []space.Mutation) ([]space.Outcome, space.Cursor, error) {
 	if !who.In(h.opts.Authority.Rules(path)).Possible() {
-		return nil, space.Cursor{}, forbidden(path)
+		return nil, space.Cursor{}, core.Forbidden(path)
 	}
 	l, err := h.acquire(path)
 	if err != nil {
@@ -112,7 +112,7 @@ func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at
 		if err != nil || !scope.Open() {
 			_ = now.Close()
 			if err == nil {
-				err = forbidden(path)
+				err = core.Forbidden(path)
 			}
 			return nil, err
 		}
@@ -135,7 +135,7 @@ func (h *Host) Limited(who *authz.Session, path space.Path) bool {
 // Log yields a space's commits above after, for somebody whom no rule limits.
 func (h *Host) Log(ctx context.Context, who *authz.Session, path space.Path, after space.Seq) logSeq {
 	if h.Limited(who, path) {
-		return func(yield func(*space.Commit, error) bool) { yield(nil, forbidden(path)) }
+		return func(yield func(*space.Commit, error) bool) { yield(nil, core.Forbidden(path)) }
 	}
 	return h.opts.Store.Log(ctx, path, after)
 }
@@ -152,15 +152,8 @@ func (h *Host) Diffs(ctx context.Context, who *authz.Session, path space.Path, v
 	if err != nil {
 		return nil, "", err
 	}
-	s, err := core.Load(ctx, core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits, Rules: h.opts.Authority.Rules(path)})
-	if err != nil {
-		return nil, "", err
-	}
-	return s.CatchUpFrom(ctx, compiled, who, cursor)
-}
-
-func forbidden(path space.Path) *wire.Error {
-	return &wire.Error{Code: wire.CodeForbidden, Space: string(path), Message: "no such space for you"}
+	cfg := core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits, Rules: h.opts.Authority.Rules(path)}
+	return core.CatchUpFrom(ctx, cfg, compiled, who, cursor)
 }
 
 // Snapshot returns the frames of a whole view at one cursor, which never change.

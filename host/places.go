@@ -26,7 +26,7 @@ func (s *Session) open(m *wire.Open) error {
 		}
 	}
 	if !s.who.In(s.host.opts.Authority.Rules(path)).Possible() {
-		return forbidden(path)
+		return core.Forbidden(path)
 	}
 	p, fresh, err := s.hold(path)
 	if err != nil {

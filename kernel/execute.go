@@ -230,14 +230,15 @@ func refusal(err error, op int, field string, key space.Key) error {
 	if bad.Path != "" {
 		path += "." + bad.Path
 	}
-	return &space.Refusal{Code: code, Path: clip(path), Message: clip(bad.Code + ": " + bad.Message), Key: key}
+	return &space.Refusal{Code: code, Path: Clip(path), Message: Clip(bad.Code + ": " + bad.Message), Key: key}
 }
 
 // maxText bounds what a refusal says, in bytes: it is kept in the log, and a path
 // in a record may be as long as the record.
 const maxText = 300
 
-func clip(text string) string {
+// Clip cuts what a refusal says down to what may be kept, and makes UTF-8 of it.
+func Clip(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText] + "…"
 	}

@@ -130,7 +130,7 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.Change, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: clip("the mutation made the server panic: " + fmt.Sprint(r))}
+			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: Clip("the mutation made the server panic: " + fmt.Sprint(r))}
 		}
 	}()
 	return p.execute(w, m, seq)

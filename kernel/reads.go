@@ -22,7 +22,7 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		return &space.Refusal{Code: space.CodeStale, Path: path, Message: fmt.Sprintf(format, args...), Key: key}
 	}
 	invalid := func(path string, err error) error {
-		return &space.Refusal{Code: space.CodeInvalid, Path: path, Message: clip(err.Error())}
+		return &space.Refusal{Code: space.CodeInvalid, Path: path, Message: Clip(err.Error())}
 	}
 	if r.At > p.head.Seq {
 		return &space.Refusal{Code: space.CodeInvalid, Path: "reads.at", Message: fmt.Sprintf("commit %d does not exist yet", r.At)}

@@ -30,10 +30,7 @@ const (
 //	now      the time of the write
 //	r(x)     for each relation r: whether it holds between who asks and x
 //	get(c, id), exists(c, id)   other entries, in rules of writes
-type Env struct {
-	env       *cel.Env
-	relations []string
-}
+type Env struct{ env *cel.Env }
 
 // Variables beside those that have names of their own.
 const (
@@ -85,7 +82,7 @@ func NewEnv(relations []string) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the environment of rules: %w", err)
 	}
-	return &Env{env: env, relations: slices.Sorted(slices.Values(relations))}, nil
+	return &Env{env}, nil
 }
 
 // names are taken: no relation may have one of them.
@@ -112,9 +109,6 @@ type Rule struct {
 	free    []string // the variables that it looks at
 	claims  []string // the outermost fields of auth that it looks at
 }
-
-// Source is the rule's text.
-func (r *Rule) Source() string { return r.source }
 
 // Compile reads a rule. The error says what is wrong and where in the text.
 func (e *Env) Compile(source string) (*Rule, error) {

@@ -3,12 +3,15 @@ package rule
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/syncline/syncline/value"
 )
 
 // maxBranches bounds the branches that a read rule is split into.
@@ -34,10 +37,10 @@ type branch struct {
 
 // An atom is `doc.f == x`, `doc.f in x` or `x in doc.f`.
 type atom struct {
-	path  []string // to the field
-	list  bool     // the field is a list, of which one element counts
-	other *Rule    // the other side, which does not look at the entry
-	many  bool     // the other side is a list or a relation, of which one element counts
+	path  value.Path // to the field
+	list  bool       // the field is a list, of which one element counts
+	other *Rule      // the other side, which does not look at the entry
+	many  bool       // the other side is a list or a relation, of which one element counts
 }
 
 // CompileRead reads a read rule. Besides what [Env.Compile] refuses it refuses
@@ -82,14 +85,12 @@ func (r *Read) Warnings() []string { return r.warnings }
 // Whole is the rule that was split.
 func (r *Read) Whole() *Rule { return r.whole }
 
-// Relations lists the relations that the rule asks for.
-func (r *Read) Relations() []string { return relationsOf(r.whole.free) }
-
+// relationsOf lists the relations among variables.
 func relationsOf(free []string) []string {
 	var out []string
 	for _, name := range free {
-		if len(name) > len(relationVar) && name[:len(relationVar)] == relationVar {
-			out = append(out, name[len(relationVar):])
+		if relation, ok := strings.CutPrefix(name, relationVar); ok {
+			out = append(out, relation)
 		}
 	}
 	return out
@@ -268,24 +269,9 @@ func pathOf(e ast.Expr) []string {
 	return nil
 }
 
-// field looks a path up.
-func field(doc map[string]any, path []string) (any, bool) {
-	var at any = doc
-	for _, name := range path {
-		m, ok := at.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if at, ok = m[name]; !ok {
-			return nil, false
-		}
-	}
-	return at, true
-}
-
 // texts yields the texts of an entry's values that the atom looks at.
 func (a *atom) texts(doc map[string]any, yield func(text string) bool) {
-	v, ok := field(doc, a.path)
+	v, ok := a.path.Get(doc)
 	if !ok {
 		return
 	}

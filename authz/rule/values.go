@@ -42,16 +42,6 @@ func (a adapter) NativeToValue(v any) ref.Val {
 // A Set holds values as texts (see [Text]), each with how often it was put in.
 type Set map[string]int
 
-// Has reports whether the set holds the value.
-func (s Set) Has(v any) bool {
-	text, ok := Text(v)
-	if !ok {
-		return false
-	}
-	_, has := s[text]
-	return has
-}
-
 // Text names a JSON value, so that what CEL takes for equal has the same name.
 // What can be equal to nothing in an entry has none.
 func Text(v any) (string, bool) {

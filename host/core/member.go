@@ -24,7 +24,7 @@ type Member struct {
 
 	client   space.ClientID
 	want     *kernel.View // what it asked for, nil for one that only pushes
-	view     *kernel.View // what it may see of that; of a lagging member: about
+	view     *kernel.View // of a live member: what it may see of that
 	live     bool
 	gone     bool
 	expelled bool         // gone, because it may not have the space open
@@ -191,7 +191,7 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 		}
 	}
 	next := c.held
-	if c.reset || c.with != rights || c.held.ID() != c.want.ID() || slices.ContainsFunc(w.Keys, func(k space.Key) bool { return c.cfg.Rules.Concern(k.Collection) }) {
+	if c.reset || c.with != rights || c.held.ID() != c.want.ID() || slices.ContainsFunc(w.Keys, func(k space.Key) bool { return rights.Concern(k.Collection) }) {
 		if next, err = scope(c.want, rights, after); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (s *Space) Do(r *Request) {
 		return
 	}
 	if !r.Who.In(s.cfg.Rules).Scope(nil, s.relations).Open() {
-		r.Done(nil, space.Cursor{}, &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}) // and no commit of it
+		r.Done(nil, space.Cursor{}, Forbidden(s.cfg.Path)) // and no commit of it
 		return
 	}
 	for i := range r.Mutations {

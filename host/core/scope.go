@@ -23,13 +23,23 @@ func (s *Space) loadRelations(ctx context.Context) error {
 	if s.cfg.Rules == nil {
 		s.cfg.Rules = (authz.Development{}).Rules(s.cfg.Path)
 	}
-	view, err := s.cfg.Store.View(ctx, s.cfg.Path, s.head.Seq)
-	if err != nil {
-		return err
+	var view kernel.Snapshot
+	if s.cfg.Rules.Related() {
+		v, err := s.cfg.Store.View(ctx, s.cfg.Path, s.head.Seq)
+		if err != nil {
+			return err
+		}
+		defer v.Close()
+		view = v
 	}
-	defer view.Close()
+	var err error
 	s.relations, err = s.cfg.Rules.Load(view)
 	return err
+}
+
+// Forbidden is what is said of a space that somebody may not open, existing or not.
+func Forbidden(path space.Path) *wire.Error {
+	return &wire.Error{Code: wire.CodeForbidden, Space: string(path), Message: "no such space for you"}
 }
 
 // related takes note of what the last mutation of a turn did to relations.
@@ -100,65 +110,61 @@ func (s *Space) SetRules(ctx context.Context, rules *authz.Rules) error {
 
 // expel sends a member away that may not have the space open any more.
 func (s *Space) expel(m *Member) {
-	m.Sink.Send(wire.Encode(&wire.Error{Code: wire.CodeForbidden, Space: string(s.cfg.Path), Message: "no such space for you"}))
+	m.Sink.Send(wire.Encode(Forbidden(s.cfg.Path)))
 	s.Leave(m)
 	m.expelled = true
 }
 
 // index finds the live views that a changed entry may concern.
-type index struct {
-	keyed map[string]map[rule.Key]*set[*liveView] // by collection and key
-	all   map[string]*set[*liveView]              // by collection: those that need no key
+type index map[slot]*set[*liveView]
+
+// A slot is a key of a collection's entries, "" for views that need none.
+type slot struct {
+	collection string
+	key        rule.Key
 }
 
-func (x *index) each(lv *liveView, do func(*set[*liveView], func())) {
-	scope, _ := lv.view.Filter().(*authz.Scope)
+// slots yields where a view stands in the index.
+func (lv *liveView) slots(yield func(slot) bool) {
+	scope, limited := lv.view.Filter().(*authz.Scope)
 	for _, collection := range lv.view.Collections() {
-		without := scope == nil || scope.Keys(collection, func(key rule.Key) bool {
-			of := x.keyed[collection]
-			if of == nil {
-				of = map[rule.Key]*set[*liveView]{}
-				x.keyed[collection] = of
-			}
-			if of[key] == nil {
-				of[key] = &set[*liveView]{}
-			}
-			do(of[key], func() {
-				if delete(of, key); len(of) == 0 {
-					delete(x.keyed, collection)
-				}
+		more := true
+		if limited {
+			scope.Keys(collection, func(key rule.Key) bool {
+				more = yield(slot{collection, key})
+				return more
 			})
-			return true
-		})
-		if without {
-			if x.all[collection] == nil {
-				x.all[collection] = &set[*liveView]{}
-			}
-			do(x.all[collection], func() { delete(x.all, collection) })
+		} else {
+			more = yield(slot{collection, ""})
+		}
+		if !more {
+			return
 		}
 	}
 }
 
-func (x *index) add(lv *liveView) {
-	if x.keyed == nil {
-		x.keyed, x.all = map[string]map[rule.Key]*set[*liveView]{}, map[string]*set[*liveView]{}
+func (x index) add(lv *liveView) {
+	for at := range lv.slots {
+		if x[at] == nil {
+			x[at] = &set[*liveView]{}
+		}
+		x[at].add(lv)
 	}
-	x.each(lv, func(views *set[*liveView], _ func()) { views.add(lv) })
 }
 
-func (x *index) remove(lv *liveView) {
-	x.each(lv, func(views *set[*liveView], empty func()) {
-		if views.remove(lv); views.len() == 0 {
-			empty()
+func (x index) remove(lv *liveView) {
+	for at := range lv.slots {
+		if x[at].remove(lv); x[at].len() == 0 {
+			delete(x, at)
 		}
-	})
+	}
 }
 
 // concerned lists the live views that a turn's changes may concern.
 func (s *Space) concerned(deltas []kernel.Delta) (*set[*liveView], error) {
 	hit := &set[*liveView]{}
-	add := func(views *set[*liveView]) {
-		if views != nil {
+	add := func(at slot) {
+		if views := s.index[at]; views != nil {
 			for lv := range views.all {
 				hit.add(lv)
 			}
@@ -166,9 +172,8 @@ func (s *Space) concerned(deltas []kernel.Delta) (*set[*liveView], error) {
 	}
 	for _, d := range deltas {
 		collection := d.Key.Collection
-		add(s.index.all[collection])
-		keyed := s.index.keyed[collection]
-		if keyed == nil {
+		add(slot{collection, ""})
+		if !s.cfg.Rules.Keyed(collection) {
 			continue
 		}
 		old, err := d.Old()
@@ -184,7 +189,7 @@ func (s *Space) concerned(deltas []kernel.Delta) (*set[*liveView], error) {
 				return nil, err
 			}
 			s.cfg.Rules.Keys(collection, doc, func(key rule.Key) bool {
-				add(keyed[key])
+				add(slot{collection, key})
 				return true
 			})
 		}

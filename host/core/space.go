@@ -45,7 +45,7 @@ type liveView struct {
 // Load reads a space's head and returns it without members.
 func Load(ctx context.Context, cfg Config) (*Space, error) {
 	s := &Space{
-		cfg: cfg, byClass: map[string]*liveView{},
+		cfg: cfg, byClass: map[string]*liveView{}, index: index{},
 		owners: map[space.ClientID]*Member{}, known: map[space.ClientID]space.ClientState{},
 	}
 	err := s.reload(ctx)
@@ -54,13 +54,20 @@ func Load(ctx context.Context, cfg Config) (*Space, error) {
 }
 
 func (s *Space) reload(ctx context.Context) error {
+	if err := s.loadHead(ctx); err != nil {
+		return err
+	}
+	clear(s.known)
+	return s.loadRelations(ctx)
+}
+
+func (s *Space) loadHead(ctx context.Context) error {
 	head, err := s.cfg.Store.Head(ctx, s.cfg.Path)
 	if err != nil {
 		return err
 	}
 	s.head, s.horizon = head.Cursor, head.Horizon
-	clear(s.known)
-	return s.loadRelations(ctx)
+	return nil
 }
 
 // tell lets catch-ups go as far as the head. The outcomes up to there have been
@@ -98,11 +105,11 @@ func (s *Space) Idle() bool { return s.members.len() == 0 && len(s.queue) == 0 }
 // Attach. The error is a *wire.Error for the client or the store's; everything is
 // then as it was. A member that has left cannot come back.
 func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
-	if m.gone && !m.expelled {
+	switch {
+	case m.expelled:
+		return Forbidden(s.cfg.Path)
+	case m.gone:
 		return nil // its session ended while the request waited
-	}
-	if m.gone {
-		return &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}
 	}
 	want, err := compile(req.View, s.cfg.Limits)
 	if err != nil {
@@ -121,7 +128,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	}
 	scope := rights.Scope(collections, s.relations)
 	if !scope.Open() {
-		return &wire.Error{Code: wire.CodeForbidden, Message: "no such space for you"}
+		return Forbidden(s.cfg.Path)
 	}
 	w := kernel.Writer{User: m.Who.User(), Client: req.Client}
 	plan := s.plan(r, time.Time{})
@@ -228,10 +235,16 @@ func (s *Space) catchUp(want *kernel.View, rights authz.Rights) *CatchUp {
 	return c
 }
 
-// CatchUpFrom returns what takes a replica of view from a cursor to the head, or
-// the whole view if cursor is nil; reset says why it cannot be told from there.
-func (s *Space) CatchUpFrom(ctx context.Context, view *kernel.View, who *authz.Session, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
-	c = s.catchUp(view, who.In(s.cfg.Rules))
+// CatchUpFrom returns what takes a replica of view, of somebody who is no member,
+// from a cursor to the head of cfg's space, or the whole view if cursor is nil;
+// reset says why it cannot be told from there.
+func CatchUpFrom(ctx context.Context, cfg Config, view *kernel.View, who *authz.Session, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
+	s := &Space{cfg: cfg} // without the relations: its scope is read from the data
+	if err := s.loadHead(ctx); err != nil {
+		return nil, "", err
+	}
+	s.tell()
+	c = s.catchUp(view, who.In(cfg.Rules))
 	if cursor == nil {
 		c.reset = true
 		return c, "", nil

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -52,12 +53,10 @@ func readTokens(path string) (*token.Config, error) {
 	}
 	var c token.Config
 	if file.Leeway != "" {
-		leeway := fmt.Sprintf(`{"issuers":[],"leeway":%q}`, file.Leeway)
-		if err := json.Unmarshal([]byte(leeway), &c); err != nil {
+		if c.Leeway, err = time.ParseDuration(file.Leeway); err != nil {
 			return nil, fmt.Errorf("the tokens %s: leeway: %w", path, err)
 		}
 	}
-	c.Issuers = nil
 	for _, i := range file.Issuers {
 		if i.SecretFile != "" {
 			secret, err := os.ReadFile(i.SecretFile)
