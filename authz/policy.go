@@ -40,6 +40,7 @@ type collection struct {
 	read                   *rule.Read     // nil: nobody
 	create, update, remove *rule.Rule     // nil: nobody
 	schema                 *schema.Schema // nil: any record
+	fields                 []field
 }
 
 // Compile makes a policy of a definition. The error lists everything that is
@@ -197,8 +198,9 @@ func (c *compiler) space(k *kind, d definition.Space) {
 				})
 			}
 			if of.Read != "" {
-				c.in([]string{"read"}, func() { c.read(k, k.collections[name], env, of.Read) })
+				c.in([]string{"read"}, func() { k.collections[name].read = c.readRule(k, env, of.Read, true) })
 			}
+			k.collections[name].fields = c.fields(k, env, of.Fields)
 		})
 	}
 }
@@ -219,16 +221,19 @@ func cmp(first, second string) string {
 	return second
 }
 
-func (c *compiler) read(k *kind, to *collection, env *rule.Env, source string) {
+// readRule compiles a rule of reading. One that sessions are found by had better be an index.
+func (c *compiler) readRule(k *kind, env *rule.Env, source string, indexed bool) *rule.Read {
 	r, err := env.CompileRead(source)
 	if !c.check(err) {
-		return
+		return nil
 	}
-	to.read = r
 	k.note(r.Whole())
-	for _, warning := range r.Warnings() {
-		c.warnings = append(c.warnings, strings.Join(c.at, ".")+": "+warning)
+	if indexed {
+		for _, warning := range r.Warnings() {
+			c.warnings = append(c.warnings, strings.Join(c.at, ".")+": "+warning)
+		}
 	}
+	return r
 }
 
 func (c *compiler) relation(k *kind, name string, d definition.Relation) {

@@ -130,7 +130,19 @@ func (r Rights) MayRead(collection string, doc map[string]any, related func(rela
 type Scope struct {
 	id     string
 	open   bool
-	grants map[string]*rule.Grants
+	sights map[string]*sight // by collection
+}
+
+// A sight is what may be seen of one collection.
+type sight struct {
+	grants *rule.Grants
+	hidden []hidden // the fields that may be left out
+}
+
+// hidden is a field that is left out of the entries in which its grants do not allow it.
+type hidden struct {
+	*field
+	grants *rule.Grants
 }
 
 // Scope is what may be seen of these collections, as of what the relations hold
@@ -163,7 +175,7 @@ func (r Rights) scope(collections []string, related func(string) rule.Set) *Scop
 	if !r.open(related) {
 		return nothing
 	}
-	s := &Scope{open: true, grants: make(map[string]*rule.Grants, len(collections))}
+	s := &Scope{open: true, sights: make(map[string]*sight, len(collections))}
 	var id strings.Builder
 	id.WriteString(r.rules.version)
 	for _, name := range slices.Sorted(slices.Values(collections)) {
@@ -171,12 +183,22 @@ func (r Rights) scope(collections []string, related func(string) rule.Set) *Scop
 		if c == nil || c.read == nil {
 			continue
 		}
-		grants := c.read.Grants(r.input(related))
-		if grants.None() {
+		of := &sight{grants: c.read.Grants(r.input(related))}
+		if of.grants.None() {
 			continue
 		}
-		s.grants[name] = grants
-		id.WriteString(" " + name + " " + grants.ID())
+		id.WriteString(" " + name + " " + of.grants.ID())
+		for i := range c.fields {
+			f := &c.fields[i]
+			if f.read == nil {
+				continue
+			}
+			if grants := f.read.Grants(r.input(related)); !grants.All() {
+				of.hidden = append(of.hidden, hidden{f, grants})
+				id.WriteString("-" + f.path.String() + " " + grants.ID())
+			}
+		}
+		s.sights[name] = of
 	}
 	s.id = id.String()
 	return s
@@ -185,26 +207,61 @@ func (r Rights) scope(collections []string, related func(string) rule.Set) *Scop
 // Everything reports whether the scope allows everything.
 func (s *Scope) Everything() bool { return s == everything }
 
+// Filter is the scope as a filter of views, nil for one that allows everything.
+func (s *Scope) Filter() kernel.Filter {
+	if s == everything {
+		return nil
+	}
+	return s
+}
+
 // Open reports whether the space may be opened at all.
 func (s *Scope) Open() bool { return s.open }
 
 // ID implements kernel.Filter. The rules' version is part of it.
 func (s *Scope) ID() string { return s.id }
 
-// Allows implements kernel.Filter.
-func (s *Scope) Allows(collection string, doc map[string]any) bool {
+// See implements kernel.Filter.
+func (s *Scope) See(collection string, _ int, doc map[string]any) (shown map[string]any, whole, visible bool) {
 	if s == everything {
-		return true
+		return doc, true, true
 	}
-	grants := s.grants[collection]
-	return grants != nil && grants.Allows(doc)
+	of := s.sights[collection]
+	if of == nil {
+		return doc, true, false
+	}
+	shown, whole = of.mask(doc)
+	return shown, whole, of.grants.Allows(doc)
+}
+
+// mask returns an entry without what is hidden in it: itself, if that is nothing.
+func (of *sight) mask(doc map[string]any) (shown map[string]any, whole bool) {
+	shown, whole = doc, true
+	for _, h := range of.hidden {
+		if _, there := h.path.Get(doc); there && !h.grants.Allows(doc) {
+			shown, whole = h.path.Without(shown), false
+		}
+	}
+	return shown, whole
+}
+
+// Masks implements kernel.Filter.
+func (s *Scope) Masks(collection string) bool {
+	of := s.sights[collection]
+	return of != nil && len(of.hidden) > 0
+}
+
+// Whole implements kernel.Filter.
+func (s *Scope) Whole(collection string, _ int) bool {
+	of := s.sights[collection]
+	return of == nil || len(of.hidden) == 0
 }
 
 // Keys yields the keys of a collection that the scope holds. One that allows
 // everything needs none.
 func (s *Scope) Keys(collection string, yield func(rule.Key) bool) {
-	if grants := s.grants[collection]; grants != nil {
-		grants.Keys(yield)
+	if of := s.sights[collection]; of != nil {
+		of.grants.Keys(yield)
 	}
 }
 
@@ -222,7 +279,10 @@ type unguarded struct{}
 func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
 	return nil, nil
 }
-func (unguarded) Read(space.Key, space.Version) (bool, error)     { return true, nil }
+func (unguarded) Sight(string) kernel.Filter { return nil }
+func (unguarded) Restore(_ space.Key, _ int, _, made map[string]any) (map[string]any, *space.Refusal) {
+	return made, nil
+}
 func (unguarded) Scope() string                                   { return "" }
 func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
 
@@ -282,12 +342,17 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 		return refused(key), nil
 	}
 	if in.Old != nil {
-		if ok, err := g.Read(key, old); err != nil || !ok {
-			return refused(key), err
+		if _, _, visible := g.sight(key.Collection).See(key.Collection, kernel.Stored, in.Old); !visible {
+			return refused(key), nil
 		}
 	}
 	if ok, err := ask.Eval(in); err != nil || !ok {
 		return refused(key), nil // a rule that fails denies
+	}
+	if path := c.protected(in); path != "" {
+		no := refused(key)
+		no.Path = path
+		return no, nil
 	}
 	// Last: who may not write learns nothing of what would fit.
 	if c.schema != nil && in.New != nil {
@@ -298,20 +363,36 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	return nil, nil
 }
 
-func (g *guard) Read(key space.Key, v space.Version) (bool, error) {
-	doc, err := docOf(v)
-	if err != nil || doc == nil {
-		return false, err
-	}
-	s := g.scopes[key.Collection]
+// sight is what the principal may see of a collection. A guard is made for one
+// mutation: it does not change meanwhile.
+func (g *guard) sight(collection string) *Scope {
+	s := g.scopes[collection]
 	if s == nil {
-		s = g.rights.scope([]string{key.Collection}, g.relate())
+		s = g.rights.scope([]string{collection}, g.relate())
 		if g.scopes == nil {
 			g.scopes = map[string]*Scope{}
 		}
-		g.scopes[key.Collection] = s
+		g.scopes[collection] = s
 	}
-	return s.Allows(key.Collection, doc), nil
+	return s
+}
+
+// Sight implements kernel.Guard.
+func (g *guard) Sight(collection string) kernel.Filter { return g.sight(collection) }
+
+// Restore implements kernel.Guard.
+func (g *guard) Restore(key space.Key, _ int, old, made map[string]any) (map[string]any, *space.Refusal) {
+	of := g.sight(key.Collection).sights[key.Collection]
+	if of == nil {
+		return made, nil
+	}
+	whole, at := of.unmask(old, made)
+	if at != "" {
+		no := refused(key)
+		no.Path = at
+		return nil, no
+	}
+	return whole, nil
 }
 
 // Scope names the rights.

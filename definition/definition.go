@@ -80,8 +80,19 @@ type Collection struct {
 	Delete string `json:"delete,omitzero"`
 	// Write stands for those of create, update and delete that are not given.
 	Write string `json:"write,omitzero"`
+	// Fields are those that not everybody sees or changes who may see and change the
+	// entry, by dotted path.
+	Fields map[string]Field `json:"fields,omitzero"`
 	// Schema is a JSON Schema (draft 2020-12) that every entry must fit; none: any record.
 	Schema jsontext.Value `json:"schema,omitzero"`
+}
+
+// A Field is what holds of one field beyond what holds of the entry. A rule that is
+// not given limits nothing, but that who may not read a field may change it only
+// if Write says so.
+type Field struct {
+	Read  string `json:"read,omitzero"`
+	Write string `json:"write,omitzero"`
 }
 
 // Parse reads a definition in JSON or YAML. Unknown and doubled members are

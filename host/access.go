@@ -11,7 +11,6 @@ import (
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
-	"github.com/syncline/syncline/value"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -72,11 +71,11 @@ type Reading struct {
 // Get returns an entry, the zero Version if there is none that may be seen.
 func (r *Reading) Get(key space.Key) (space.Version, error) {
 	v, err := r.view.Get(key)
-	if err != nil || !v.Live() || r.scope.Everything() {
+	if err != nil {
 		return v, err
 	}
-	doc, err := value.Parse(v.Payload)
-	if err != nil || !r.scope.Allows(key.Collection, doc) {
+	v, visible, err := kernel.Show(r.scope.Filter(), key, 0, v)
+	if err != nil || !visible {
 		return space.Version{}, err
 	}
 	return v, nil
@@ -84,7 +83,7 @@ func (r *Reading) Get(key space.Key) (space.Version, error) {
 
 // Find is kernel.Find among what may be seen.
 func (r *Reading) Find(collection string, q *selector.Query) ([]kernel.Found, error) {
-	return kernel.Find(r.view, collection, q, func(doc map[string]any) bool { return r.scope.Allows(collection, doc) })
+	return kernel.Find(r.view, collection, 0, q, r.scope.Filter())
 }
 
 // Limited reports whether rules say what may be seen: it may be less the next time.

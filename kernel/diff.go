@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 
@@ -80,6 +81,7 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 	defer endWas()
 	is, endIs := matching(next, after, collection)
 	defer endIs()
+	other := old.parts[collection].version != next.parts[collection].version // one seq may be shown in two ways
 	a, errA, okA := was()
 	b, errB, okB := is()
 	for okA || okB {
@@ -101,7 +103,7 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 			}
 			b, errB, okB = is()
 		default:
-			if a.Seq != b.Seq && !yield(Step{Put, b}, nil) {
+			if (a.Seq != b.Seq || other && !bytes.Equal(a.Payload, b.Payload)) && !yield(Step{Put, b}, nil) {
 				return false
 			}
 			a, errA, okA = was()
@@ -123,12 +125,10 @@ func entries(v *View, s Snapshot, collection string) iter.Seq2[space.Entry, erro
 			return
 		}
 		for e, err := range s.Scan(collection, "") {
-			in := err != nil
-			if !in {
-				in, err = v.Matches(e.Key, e.Version)
-				in = in || err != nil
+			if err == nil {
+				e.Version, err = v.See(e.Key, e.Version)
 			}
-			if in && !yield(e, err) {
+			if (err != nil || e.Live()) && !yield(e, err) {
 				return
 			}
 		}

@@ -71,9 +71,9 @@ func (l *ledger) holds(view *kernel.View, seq space.Seq) map[space.Key]space.Seq
 			if err != nil {
 				l.Fatal(err)
 			}
-			if in, err := view.Matches(e.Key, e.Version); err != nil {
+			if seen, err := view.See(e.Key, e.Version); err != nil {
 				l.Fatal(err)
-			} else if in {
+			} else if seen.Live() {
 				held[e.Key] = e.Seq
 			}
 		}
@@ -158,11 +158,11 @@ func TestWindowsCompose(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				action, err := view.Step(kernel.NewDelta(key, now, func() (space.Version, error) { return before.Get(key) }))
+				step, err := view.Step(kernel.NewDelta(key, now, func() (space.Version, error) { return before.Get(key) }))
 				if err != nil {
 					t.Fatal(err)
 				}
-				l.apply(held, kernel.Step{Action: action, Entry: space.Entry{Key: key, Version: now}}, true)
+				l.apply(held, step, true)
 			}
 			before.Close()
 			after.Close()
@@ -215,11 +215,11 @@ func TestLiveSteps(t *testing.T) {
 			}
 		}
 		for _, d := range p.Deltas() {
-			action, err := view.Step(d)
+			step, err := view.Step(d)
 			if err != nil {
 				t.Fatal(err)
 			}
-			l.apply(held, kernel.Step{Action: action, Entry: space.Entry{Key: d.Key, Version: d.New}}, true)
+			l.apply(held, step, true)
 		}
 		l.commit(p)
 		if want := l.holds(view, p.Head().Seq); !maps.Equal(held, want) {

@@ -51,9 +51,13 @@ type Guard interface {
 	// Write decides whether next may be made of the entry key; old reads what is
 	// there. A nil refusal allows. An error means that it could not be decided.
 	Write(s State, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error)
-	// Read decides whether a version of an entry may be seen. To a mutation an entry
-	// that may not be seen is one that does not exist.
-	Read(key space.Key, version space.Version) (bool, error)
+	// Sight is what may be seen of a collection, nil for everything as it is. To a
+	// mutation an entry that may not be seen is one that does not exist.
+	Sight(collection string) Filter
+	// Restore makes a whole record of the one that a program which speaks the given
+	// version of the collection has made of what it was shown of old, nil if there is
+	// no old one: what it was not shown stays. A nil refusal allows.
+	Restore(key space.Key, version int, old, made map[string]any) (whole map[string]any, refusal *space.Refusal)
 	// Scope names what the principal may see and why: it is another one as soon as
 	// that is decided by other rules or claims. "" is the name of what no rule limits.
 	Scope() string

@@ -112,7 +112,7 @@ func (e *execution) op(i int, op *space.Op) error {
 		if own != nil {
 			return refuse(space.CodeStale, ".if", "an earlier operation of this mutation has changed the entry")
 		}
-		v, err := e.plan.seen(key)
+		v, err := e.plan.seen(key, op.V)
 		if err != nil {
 			return err
 		}
@@ -130,13 +130,13 @@ func (e *execution) op(i int, op *space.Op) error {
 		if err != nil {
 			return refusal(err, i, ".value", key)
 		}
-		e.set(key, false, payload)
+		return e.put(i, ".value", key, op.V, payload)
 	case space.OpPatch:
 		update, err := selector.ParseUpdate(op.Patch, e.plan.limits.Value())
 		if err != nil {
 			return refusal(err, i, ".patch", key)
 		}
-		payload, live, err := e.payload(key, own)
+		payload, live, err := e.payload(key, op.V, own)
 		if err != nil {
 			return err
 		}
@@ -147,9 +147,9 @@ func (e *execution) op(i int, op *space.Op) error {
 		if err != nil {
 			return refusal(err, i, ".patch", key)
 		}
-		e.set(key, false, patched)
+		return e.put(i, ".patch", key, op.V, patched)
 	case space.OpDelete:
-		_, live, err := e.payload(key, own)
+		_, live, err := e.payload(key, op.V, own)
 		if err != nil {
 			return err
 		}
@@ -162,13 +162,63 @@ func (e *execution) op(i int, op *space.Op) error {
 	return nil
 }
 
-// payload returns what key holds for the next operation.
-func (e *execution) payload(key space.Key, own *space.Change) (payload []byte, live bool, err error) {
+// payload returns what key holds for the next operation, as it is shown to it.
+func (e *execution) payload(key space.Key, version int, own *space.Change) (payload []byte, live bool, err error) {
+	var v space.Version
 	if own != nil {
-		return own.Payload, !own.Deleted, nil
+		v, _, err = Show(e.plan.guard.Sight(key.Collection), key, version, e.version(own))
+	} else {
+		v, err = e.plan.seen(key, version)
 	}
-	v, err := e.plan.seen(key)
 	return v.Payload, v.Live(), err
+}
+
+// put stores a record that was made of what was shown of the entry.
+func (e *execution) put(op int, field string, key space.Key, version int, made []byte) error {
+	sight := e.plan.guard.Sight(key.Collection)
+	if sight == nil || sight.Whole(key.Collection, version) {
+		e.set(key, false, made)
+		return nil
+	}
+	old, err := e.plan.get(key)
+	visible := false
+	if own := e.find(key); own != nil {
+		old, visible = e.version(own), true
+	} else if err == nil {
+		_, visible, err = Show(sight, key, Stored, old)
+	}
+	if err != nil {
+		return err
+	}
+	var was map[string]any // of one that may not be seen the guard will say that it may not be written
+	if old.Live() && visible {
+		if was, err = parse(key, old); err != nil {
+			return err
+		}
+	}
+	record, err := value.Parse(made)
+	if err != nil {
+		return err
+	}
+	whole, refused := e.plan.guard.Restore(key, version, was, record)
+	if refused != nil {
+		if refused.Path != "" {
+			field += "." + refused.Path
+		}
+		refused.Path = Clip(fmt.Sprintf("ops[%d]%s", op, field))
+		return refused
+	}
+	payload, err := value.Canonical(value.Encode(whole), e.plan.limits.Value())
+	if err != nil {
+		return refusal(err, op, field, key)
+	}
+	e.set(key, false, payload)
+	return nil
+}
+
+// version is a change as the version that it is to be.
+func (e *execution) version(c *space.Change) space.Version {
+	return space.Version{Seq: e.seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
 }
 
 // finish asks the guard about each changed entry as a whole and hashes it.
@@ -186,8 +236,7 @@ func (e *execution) finish() ([]space.Change, error) {
 				continue
 			}
 		}
-		next := space.Version{Seq: e.seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
-		refusal, err := e.plan.guard.Write(state{e.plan}, c.Key, old, next)
+		refusal, err := e.plan.guard.Write(state{e.plan}, c.Key, old, e.version(&c))
 		if err != nil {
 			return nil, err
 		}

@@ -1,11 +1,26 @@
 package kernel
 
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
+)
+
 // A Filter is what somebody may see of a space, as of some time. It is immutable.
 type Filter interface {
-	// ID is short, and equal for filters that allow the same of the collections that they were made for.
+	// ID is short, and equal for filters that show the same of the collections that they were made for.
 	ID() string
-	// Allows reports whether an entry may be seen.
-	Allows(collection string, doc map[string]any) bool
+	// See returns an entry as it is shown to a program that speaks the given version
+	// of the collection (doc itself and whole, if it is shown as it is), and whether it
+	// may be seen at all; if not, shown is for those only who have just written it themselves.
+	See(collection string, version int, doc map[string]any) (shown map[string]any, whole, visible bool)
+	// Masks reports whether something may be left out of entries that are shown. Their
+	// versions are then made by Masked.
+	Masks(collection string) bool
+	// Whole reports whether entries that may be seen are shown as they are to a program that speaks the version.
+	Whole(collection string, version int) bool
 }
 
 // Within returns the view cut down to what the filter allows; nil allows everything.
@@ -23,3 +38,48 @@ func (v *View) Filter() Filter { return v.filter }
 
 // Class is equal for views that hold the same, whoever asked for them.
 func (v *View) Class() string { return v.class }
+
+// Stored is a version of a collection that every filter knows: the one in which entries are stored.
+const Stored = -1
+
+// Show returns a version as the filter shows it, and whether it may be seen at all;
+// nil shows everything as it is.
+func Show(f Filter, key space.Key, version int, v space.Version) (is space.Version, visible bool, err error) {
+	if f == nil || !v.Live() {
+		return v, v.Live(), nil
+	}
+	doc, err := parse(key, v)
+	if err != nil {
+		return v, false, err
+	}
+	record, whole, visible := f.See(key.Collection, version, doc)
+	return shown(f, key.Collection, v, record, whole), visible, nil
+}
+
+// shown is the version v with the record that is shown of it.
+func shown(f Filter, collection string, v space.Version, record map[string]any, whole bool) space.Version {
+	if !whole {
+		v.Payload = value.Encode(record)
+	}
+	if f.Masks(collection) {
+		v.Seq = Masked(v.Payload)
+	}
+	return v
+}
+
+// Masked is the version number of an entry of which something may be left out: a
+// digest of what is shown. The seq of the commit would tell when something
+// changed that is not shown, and that anything did.
+func Masked(payload []byte) space.Seq {
+	sum := space.PayloadHash(payload)
+	return space.Masked | space.Seq(binary.BigEndian.Uint64(sum[:8])>>12)
+}
+
+// parse reads the record of a version.
+func parse(key space.Key, v space.Version) (map[string]any, error) {
+	doc, err := value.Parse(v.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s at %d: %w", key, v.Seq, err)
+	}
+	return doc, nil
+}

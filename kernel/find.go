@@ -2,11 +2,9 @@ package kernel
 
 import (
 	"container/heap"
-	"fmt"
 
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/value"
 )
 
 // A Found is one result of Find.
@@ -17,23 +15,31 @@ type Found struct {
 }
 
 // Find answers a query over one collection. It holds no more than skip + limit
-// entries at a time; the query's limit must be set. allow decides which entries
-// may be seen, nil lets all through.
-func Find(s Snapshot, collection string, q *selector.Query, allow func(doc map[string]any) bool) ([]Found, error) {
+// entries at a time; the query's limit must be set. What it looks at is what f shows
+// to a program that speaks the given version of the collection; nil shows everything.
+func Find(s Snapshot, collection string, version int, q *selector.Query, f Filter) ([]Found, error) {
 	best := results{query: q}
 	bound := q.Skip + q.Limit
 	for e, err := range s.Scan(collection, "") {
 		if err != nil {
 			return nil, err
 		}
-		doc, err := value.Parse(e.Payload)
+		doc, err := parse(e.Key, e.Version)
 		if err != nil {
-			return nil, fmt.Errorf("entry %s at %d: %w", e.Key, e.Seq, err)
+			return nil, err
 		}
-		if allow != nil && !allow(doc) || q.Where != nil && !q.Where.Match(doc) {
+		seq := e.Seq
+		if f != nil {
+			record, whole, visible := f.See(collection, version, doc)
+			if !visible {
+				continue
+			}
+			doc, seq = record, shown(f, collection, e.Version, record, whole).Seq
+		}
+		if q.Where != nil && !q.Where.Match(doc) {
 			continue
 		}
-		found := Found{e.Key, e.Seq, doc}
+		found := Found{e.Key, seq, doc}
 		switch {
 		case len(best.found) < bound:
 			heap.Push(&best, found)

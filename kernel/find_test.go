@@ -27,7 +27,7 @@ func TestFind(t *testing.T) {
 		}
 		q.Limit, q.Skip = rapid.IntRange(1, 25).Draw(t, "limit"), rapid.IntRange(0, 12).Draw(t, "skip")
 		hidden := float64(rapid.IntRange(0, 5).Draw(t, "hidden"))
-		allow := func(doc map[string]any) bool { return doc["n"] != hidden }
+		f := but{n: hidden, masks: rapid.Bool().Draw(t, "masks")}
 
 		view := l.at(l.head().Cursor.Seq)
 		defer view.Close()
@@ -40,15 +40,23 @@ func TestFind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if q.Where.Match(doc) && allow(doc) {
-				want = append(want, kernel.Found{Key: e.Key, Version: e.Seq, Doc: doc})
+			seq := e.Seq
+			if doc["n"] == hidden {
+				continue
+			}
+			if f.masks {
+				delete(doc, "m")
+				seq = kernel.Masked(value.Encode(doc))
+			}
+			if q.Where.Match(doc) {
+				want = append(want, kernel.Found{Key: e.Key, Version: seq, Doc: doc})
 			}
 		}
 		slices.SortStableFunc(want, func(a, b kernel.Found) int { return q.Compare(a.Doc, a.Key.ID, b.Doc, b.Key.ID) })
 		want = want[min(q.Skip, len(want)):]
 		want = want[:min(q.Limit, len(want))]
 
-		got, err := kernel.Find(view, "c", q, allow)
+		got, err := kernel.Find(view, "c", 0, q, f)
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%d found, want %d: %v", len(got), len(want), err)
 		}
@@ -59,3 +67,21 @@ func TestFind(t *testing.T) {
 		}
 	})
 }
+
+// but is a filter that shows all but those with one n, perhaps without their m.
+type but struct {
+	n     float64
+	masks bool
+}
+
+func (but) ID() string { return "" }
+
+func (f but) See(_ string, _ int, doc map[string]any) (shown map[string]any, whole, visible bool) {
+	if f.masks {
+		return value.Path{"m"}.Without(doc), false, doc["n"] != f.n
+	}
+	return doc, true, doc["n"] != f.n
+}
+
+func (f but) Masks(string) bool      { return f.masks }
+func (f but) Whole(string, int) bool { return !f.masks }

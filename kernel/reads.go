@@ -48,6 +48,7 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 	if err != nil {
 		return invalid("reads.where", err)
 	}
+	view = view.Within(sights{p.guard})
 
 	touched := map[space.Key]struct{}{} // by others, where a selector looks
 	check := func(c *space.Commit) error {
@@ -68,10 +69,7 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		for i := range c.Changes {
 			key := c.Changes[i].Key
 			if n, read := keys[key]; read {
-				seen, err := p.judge(key, c.Seq, p.guard.Read)
-				if err == nil && !seen {
-					seen, err = p.saw(key, r.At)
-				}
+				seen, err := p.noticed(key, c.Seq, r.At)
 				if err != nil {
 					return err
 				}
@@ -112,21 +110,14 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 		if err != nil {
 			return err
 		}
-		action, err := view.Step(NewDelta(key, now, func() (space.Version, error) { return p.versionAt(key, r.At) }))
+		step, err := view.Step(NewDelta(key, now, func() (space.Version, error) { return p.versionAt(key, r.At) }))
 		if errors.Is(err, ErrTrimmed) { // meanwhile, by another node
 			return stale("reads.at", space.Key{}, "the history since commit %d is no longer kept", r.At)
 		}
 		if err != nil {
 			return err
 		}
-		if action == None {
-			continue
-		}
-		seen, err := p.saw(key, r.At)
-		if err != nil {
-			return err
-		}
-		if seen {
+		if step.Action != None {
 			return stale("reads.where", key, "an entry that was read by a selector has changed, come or gone")
 		}
 	}
@@ -149,14 +140,70 @@ func (p *Plan) versionAt(key space.Key, at space.Seq) (space.Version, error) {
 	return p.reader.Get(key, min(at, p.base.Seq))
 }
 
-// saw reports whether the principal may see an entry as it was or as it is. What
-// they may not see has changed nothing for them, and must not be told of.
-func (p *Plan) saw(key space.Key, at space.Seq) (bool, error) {
-	now, err := p.seen(key)
-	if err != nil || now.Live() {
-		return now.Live(), err
+// sights are what a guard lets be seen, as one filter.
+type sights struct{ guard Guard }
+
+func (sights) ID() string { return "" }
+
+func (s sights) See(collection string, version int, doc map[string]any) (shown map[string]any, whole, visible bool) {
+	if f := s.guard.Sight(collection); f != nil {
+		return f.See(collection, version, doc)
 	}
-	return p.judge(key, at, p.guard.Read)
+	return doc, true, true
+}
+
+func (s sights) Masks(collection string) bool {
+	f := s.guard.Sight(collection)
+	return f != nil && f.Masks(collection)
+}
+
+func (s sights) Whole(collection string, version int) bool {
+	f := s.guard.Sight(collection)
+	return f == nil || f.Whole(collection, version)
+}
+
+// noticed reports whether the principal could notice that a commit changed an
+// entry, which they read at the commit at: what they may not see has changed nothing for them, and must not be told of.
+func (p *Plan) noticed(key space.Key, seq, at space.Seq) (bool, error) {
+	sight := p.guard.Sight(key.Collection)
+	if sight == nil {
+		return true, nil
+	}
+	visible := func(v space.Version) (bool, error) {
+		_, ok, err := Show(sight, key, Stored, v)
+		return ok, err
+	}
+	now, err := p.get(key)
+	if err != nil {
+		return false, err
+	}
+	seen, err := visible(now)
+	for _, at := range []space.Seq{seq, at} {
+		if err == nil && !seen {
+			seen, err = p.judge(key, at, func(_ space.Key, v space.Version) (bool, error) { return visible(v) })
+		}
+	}
+	if err != nil || !seen || !sight.Masks(key.Collection) {
+		return seen, err
+	}
+	// A change of what is left out is none.
+	var shown [2]space.Seq
+	for i, at := range []space.Seq{seq - 1, seq} {
+		v, err := p.versionAt(key, at)
+		if errors.Is(err, ErrTrimmed) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if v, _, err = Show(sight, key, Stored, v); err != nil {
+			return false, err
+		}
+		if v.Live() {
+			shown[i] = v.Seq
+		}
+	}
+	return shown[0] != shown[1], nil
 }
 
 // decisive reports whether a commit made what the principal may see another.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/value"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -15,9 +14,24 @@ import (
 type View struct {
 	id     string
 	source space.View
-	parts  map[string][]*selector.Selector // nil slice: the whole collection
-	filter Filter                          // nil: everything may be seen
+	parts  map[string]part // by collection
+	filter Filter          // nil: everything may be seen
 	class  string
+}
+
+// A part is what a view holds of one collection.
+type part struct {
+	version   int                  // of the collection, as which its entries are shown
+	selectors []*selector.Selector // one of them has to match; nil: the whole collection
+}
+
+func (p part) match(doc map[string]any) bool {
+	for _, s := range p.selectors {
+		if s.Match(doc) {
+			return true
+		}
+	}
+	return p.selectors == nil
 }
 
 // CompileView validates and compiles a view. The error is a *wire.Error.
@@ -26,11 +40,16 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 		return nil, &wire.Error{Code: wire.CodeTooMany, Limit: "parts", Message: fmt.Sprintf("a view of %d parts; the limit is %d", len(source), limits.Parts)}
 	}
 	normal := make(space.View, len(source))
+	versions := map[string]int{}
 	for i, part := range source {
 		if err := space.CheckCollection(part.In); err != nil {
 			return nil, &wire.Error{Code: wire.CodeBadName, Message: err.Error()}
 		}
-		normal[i].In = part.In
+		normal[i].In, normal[i].V = part.In, part.V
+		if v, known := versions[part.In]; part.V < 0 || known && v != part.V {
+			return nil, &wire.Error{Code: wire.CodeBadView, Message: fmt.Sprintf("part %d: one collection has one version in a view, which is a positive number", i)}
+		}
+		versions[part.In] = part.V
 		if part.Where == nil {
 			continue
 		}
@@ -44,19 +63,19 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 		normal[i].Where = []byte(where.String())
 	}
 	normal = normal.Canonical()
-	v := &View{id: normal.ID(), source: normal, parts: make(map[string][]*selector.Selector, len(normal))}
+	v := &View{id: normal.ID(), source: normal, parts: make(map[string]part, len(normal))}
 	v.class = v.id
-	for _, part := range normal {
-		var where *selector.Selector
-		if part.Where != nil {
-			var err error
-			if where, err = selector.Parse(part.Where); err != nil {
+	for _, of := range normal {
+		compiled := v.parts[of.In]
+		compiled.version = of.V
+		if of.Where != nil {
+			where, err := selector.Parse(of.Where)
+			if err != nil {
 				return nil, fmt.Errorf("the canonical form of a selector does not parse: %w", err)
 			}
-			v.parts[part.In] = append(v.parts[part.In], where)
-		} else {
-			v.parts[part.In] = nil
+			compiled.selectors = append(compiled.selectors, where)
 		}
+		v.parts[of.In] = compiled
 	}
 	return v, nil
 }
@@ -76,24 +95,30 @@ func (v *View) Has(collection string) bool {
 // Collections are the collections that the view looks at, in order.
 func (v *View) Collections() []string { return slices.Sorted(maps.Keys(v.parts)) }
 
-// Matches reports whether the view holds this version of an entry.
-func (v *View) Matches(key space.Key, version space.Version) (bool, error) {
-	if !version.Live() {
-		return false, nil
+// See returns a version of an entry as the view holds it, the zero Version if it does not.
+func (v *View) See(key space.Key, version space.Version) (space.Version, error) {
+	part, ok := v.parts[key.Collection]
+	if !ok || !version.Live() {
+		return space.Version{}, nil
 	}
-	selectors, ok := v.parts[key.Collection]
-	if !ok || selectors == nil && v.filter == nil {
-		return ok, nil
+	if part.selectors == nil && v.filter == nil {
+		return version, nil
 	}
-	doc, err := value.Parse(version.Payload)
+	doc, err := parse(key, version)
 	if err != nil {
-		return false, fmt.Errorf("entry %s at %d: %w", key, version.Seq, err)
+		return space.Version{}, err
 	}
-	in := selectors == nil
-	for i := 0; i < len(selectors) && !in; i++ {
-		in = selectors[i].Match(doc)
+	if v.filter != nil {
+		record, whole, visible := v.filter.See(key.Collection, part.version, doc)
+		if !visible || !part.match(record) {
+			return space.Version{}, nil
+		}
+		return shown(v.filter, key.Collection, version, record, whole), nil
 	}
-	return in && (v.filter == nil || v.filter.Allows(key.Collection, doc)), nil
+	if !part.match(doc) {
+		return space.Version{}, nil
+	}
+	return version, nil
 }
 
 // An Action is what one changed entry means for a replica of a view.
@@ -108,27 +133,34 @@ const (
 
 // Step decides what a change means for the view. The old version is read only
 // where the answer depends on it.
-func (v *View) Step(d Delta) (Action, error) {
-	selectors, ok := v.parts[d.Key.Collection]
-	if !ok {
-		return None, nil
+func (v *View) Step(d Delta) (Step, error) {
+	if !v.Has(d.Key.Collection) {
+		return Step{}, nil
 	}
-	in, err := v.Matches(d.Key, d.New)
-	if in || err != nil {
-		return Put, err
+	now, err := v.See(d.Key, d.New)
+	if err != nil {
+		return Step{}, err
+	}
+	put := Step{Put, space.Entry{Key: d.Key, Version: now}}
+	if now.Live() && !v.masks(d.Key.Collection) {
+		return put, nil
 	}
 	old, err := d.old()
 	if err != nil {
-		return None, err
+		return Step{}, err
 	}
-	was := old.Live()
-	if was && (selectors != nil || v.filter != nil) {
-		if was, err = v.Matches(d.Key, old); err != nil {
-			return None, err
-		}
+	if old, err = v.See(d.Key, old); err != nil {
+		return Step{}, err
 	}
-	if was {
-		return Del, nil
+	switch {
+	case now.Live() && old.Seq == now.Seq:
+		return Step{}, nil // what has changed is not shown
+	case now.Live():
+		return put, nil
+	case old.Live():
+		return Step{Del, space.Entry{Key: d.Key}}, nil
 	}
-	return None, nil
+	return Step{}, nil
 }
+
+func (v *View) masks(collection string) bool { return v.filter != nil && v.filter.Masks(collection) }

@@ -20,6 +20,7 @@ type oracle struct {
 	marks    map[string]space.Seq // which commit applied which mutation
 	versions map[space.Key][]space.Version
 	lost     int // restores: acknowledged commits may be gone
+	masked   int // entries looked at of which something may be left out
 }
 
 func (o *oracle) head() space.Cursor {
@@ -92,11 +93,11 @@ func (o *oracle) state(view *kernel.View, seq space.Seq) map[space.Key]space.Ver
 	all := map[space.Key]space.Version{}
 	for key := range o.versions {
 		v := o.version(key, seq)
-		in, err := view.Matches(key, v)
+		seen, err := view.See(key, v)
 		if err != nil {
 			o.w.fail("%s at %d: %v", key, seq, err)
 		}
-		if in {
+		if seen.Live() {
 			all[key] = v
 		}
 	}

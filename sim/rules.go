@@ -32,7 +32,8 @@ var definitions = []*authz.Policy{
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of", "where": {"strong": true}}},
 		"collections": {
 			"marks": {"read": "doc.by == auth.uid", "create": "new.by == auth.uid"},
-			"cards": {"read": "(doc.on == true && member('cards')) || (member(doc.group) && doc.votes > 0) || auth.odd && doc.votes > 1", "write": "true"},
+			"cards": {"read": "(doc.on == true && member('cards')) || (member(doc.group) && doc.votes > 0) || auth.odd && doc.votes > 1", "write": "true",
+				"fields": {"votes": {"read": "doc.owner == auth.uid || member('cards')", "write": "doc.on == true"}, "group": {"read": "auth.odd || doc.votes < 2"}}},
 			"pair": {"read": "true", "write": "true"},
 			"register": {"read": "true", "write": "true"},
 			"members": {"read": "doc.user == auth.uid", "write": "true"}
@@ -78,9 +79,8 @@ func (w *world) rules() *authz.Rules {
 // permitted is what of a view a user might see at a commit under some rules: the
 // whole rule is asked for each entry, and the relations are counted anew.
 func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, definition int) map[space.Key]space.Version {
-	all := o.state(view, seq)
 	if !o.w.plan.ruled {
-		return all
+		return o.state(view, seq)
 	}
 	member := rule.Set{}
 	for key := range o.versions {
@@ -96,9 +96,28 @@ func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, defini
 		}
 	}
 	rights := o.w.identify(user).In(definitions[definition].Rules(path))
-	for key, v := range all {
-		if !rights.MayRead(key.Collection, o.parse(v), func(string) rule.Set { return member }) {
-			delete(all, key)
+	_, free := member[`"cards`]
+	all := map[space.Key]space.Version{}
+	for key := range o.versions {
+		v := o.version(key, seq)
+		if !v.Live() {
+			continue
+		}
+		doc, visible := rights.Seen(key.Collection, o.parse(v), func(string) rule.Set { return member })
+		if !visible {
+			continue
+		}
+		v.Payload = value.Encode(doc)
+		if key.Collection == "cards" && definition == 1 && !(free && (user == "r1" || user == "r3")) {
+			v.Seq = kernel.Masked(v.Payload)
+			o.masked++
+		}
+		seen, err := view.See(key, v)
+		if err != nil {
+			o.w.fail("%s at %d: %v", key, seq, err)
+		}
+		if seen.Live() {
+			all[key] = v
 		}
 	}
 	return all

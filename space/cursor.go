@@ -10,6 +10,10 @@ import (
 // MaxSeq is the largest Seq: what a JSON number carries exactly.
 const MaxSeq Seq = 1<<53 - 1
 
+// Masked is where numbers of versions begin that are digests of what a reader is
+// shown of an entry, not seqs: see kernel.Masked.
+const Masked Seq = 1 << 52
+
 // A Seq numbers the commits of one space: 1, 2, 3, … Zero is the empty space.
 type Seq uint64
 

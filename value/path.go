@@ -1,6 +1,7 @@
 package value
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -140,3 +141,40 @@ func (p Path) Covers(q Path) bool {
 
 // Compare orders paths segment by segment, by code point.
 func (p Path) Compare(q Path) int { return slices.Compare(p, q) }
+
+// Without returns doc without the field at p. What changes is copied, doc is left
+// alone; it is doc itself if there is no such field.
+func (p Path) Without(doc map[string]any) map[string]any {
+	if _, there := p.Get(doc); !there || len(p) == 0 {
+		return doc
+	}
+	out := maps.Clone(doc)
+	if len(p) == 1 {
+		delete(out, p[0])
+	} else {
+		out[p[0]] = p[1:].Without(doc[p[0]].(map[string]any))
+	}
+	return out
+}
+
+// With returns doc with v at p. What changes is copied, doc is left alone;
+// objects that are missing on the way are made. It is nil, false if something on
+// the way is there and no object.
+func (p Path) With(doc map[string]any, v any) (map[string]any, bool) {
+	out := maps.Clone(doc)
+	if out == nil {
+		out = map[string]any{}
+	}
+	if len(p) == 1 {
+		out[p[0]] = v
+		return out, true
+	}
+	inner, there := doc[p[0]]
+	below, object := inner.(map[string]any)
+	if there && !object {
+		return nil, false
+	}
+	below, ok := p[1:].With(below, v)
+	out[p[0]] = below
+	return out, ok
+}

@@ -48,3 +48,32 @@ func TestPathGet(t *testing.T) {
 		}
 	}
 }
+
+func TestPathWithAndWithout(t *testing.T) {
+	doc := func() map[string]any {
+		return map[string]any{"a": map[string]any{"b": 1.0, "c": 2.0}, "d": "text"}
+	}
+	for _, c := range []struct {
+		path Path
+		v    any
+		with string // "": cannot be
+		out  string
+	}{
+		{Path{"d"}, 5.0, `{"a":{"b":1,"c":2},"d":5}`, `{"a":{"b":1,"c":2}}`},
+		{Path{"a", "b"}, 5.0, `{"a":{"b":5,"c":2},"d":"text"}`, `{"a":{"c":2},"d":"text"}`},
+		{Path{"e", "f", "g"}, true, `{"a":{"b":1,"c":2},"d":"text","e":{"f":{"g":true}}}`, `{"a":{"b":1,"c":2},"d":"text"}`},
+		{Path{"d", "f"}, true, "", `{"a":{"b":1,"c":2},"d":"text"}`},
+	} {
+		before := doc()
+		if got := string(Encode(c.path.Without(before))); got != c.out {
+			t.Errorf("without %s: %s, want %s", c.path, got, c.out)
+		}
+		got, ok := c.path.With(before, c.v)
+		if ok != (c.with != "") || ok && string(Encode(got)) != c.with {
+			t.Errorf("with %s: %s, %t; want %s", c.path, Encode(got), ok, c.with)
+		}
+		if !Equal(before, doc()) {
+			t.Fatalf("%s: the record itself was changed: %v", c.path, before)
+		}
+	}
+}

@@ -18,9 +18,9 @@ var (
 	namesCast        = []string{"t", "space", "topic", "data"}
 	namesAlone       = []string{"t"}
 	namesMutation    = []string{"ops", "id", "reads"}
-	namesOp          = []string{"op", "in", "id", "value", "patch", "if"}
+	namesOp          = []string{"op", "in", "id", "value", "patch", "if", "v"}
 	namesReads       = []string{"at", "keys", "where", "scope"}
-	namesPart        = []string{"in", "where"}
+	namesPart        = []string{"in", "where", "v"}
 )
 
 // kind finds the member t of the message, which well-bred clients put first, and
@@ -209,6 +209,8 @@ func (s *scanner) view() space.View {
 					s.fail("a selector is an object")
 				}
 				part.Where = s.raw(true)
+			case "v":
+				part.V = int(s.uint())
 			}
 		}
 		f.need(1)
@@ -251,6 +253,8 @@ func (s *scanner) op() (op space.Op) {
 		case "if":
 			version := space.Seq(s.uint())
 			op.If = &version
+		case "v":
+			op.V = int(s.uint())
 		}
 	}
 	f.need(3)

@@ -90,6 +90,11 @@ func (g *Grants) ID() string { return g.id }
 // None reports whether nothing is allowed, whatever the entry.
 func (g *Grants) None() bool { return len(g.open) == 0 }
 
+// All reports whether everything is allowed, whatever the entry.
+func (g *Grants) All() bool {
+	return slices.ContainsFunc(g.open, func(o granted) bool { return o.keys == nil && len(o.b.rest) == 0 })
+}
+
 // Allows reports whether an entry may be seen.
 func (g *Grants) Allows(doc map[string]any) bool {
 	for i := range g.open {

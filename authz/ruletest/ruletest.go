@@ -185,7 +185,8 @@ func (s *scene) sees(rights authz.Rights, relations *authz.Relations, want []str
 			return err
 		}
 		scope := rights.Scope([]string{collection}, relations)
-		switch should, does := slices.Contains(want, text), scope.Allows(collection, doc); {
+		_, _, does := scope.See(collection, kernel.Stored, doc)
+		switch should := slices.Contains(want, text); {
 		case does && !should:
 			fail("sees %s, and should not", text)
 		case should && !does && !scope.Open():

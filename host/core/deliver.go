@@ -130,13 +130,13 @@ func (s *Space) encode(lv *liveView, deltas []kernel.Delta) ([][]byte, error) {
 	var frames [][]byte
 	w := wire.NewDiffWriter(s.cfg.Path, lv.view.ID(), lv.sent, s.head, false)
 	for i, d := range deltas {
-		action, err := lv.view.Step(d)
+		step, err := lv.view.Step(d)
 		if err != nil {
 			return nil, err
 		}
-		switch action {
+		switch step.Action {
 		case kernel.Put:
-			w.Put(d.Key, d.New.Seq, d.New.Payload)
+			w.Put(d.Key, step.Entry.Seq, step.Entry.Payload)
 		case kernel.Del:
 			if !s.cfg.Bugs.DroppedRemove {
 				w.Del(d.Key)

@@ -152,10 +152,7 @@ func scope(v *kernel.View, rights *authz.Rights, at kernel.Snapshot) (*kernel.Vi
 }
 
 func within(v *kernel.View, s *authz.Scope) *kernel.View {
-	if s.Everything() {
-		return v.Within(nil)
-	}
-	return v.Within(s)
+	return v.Within(s.Filter())
 }
 
 // piece sends one stretch of the log as a diff, up to told at most; or, where
@@ -224,11 +221,11 @@ func (c *CatchUp) changes(keys []space.Key, before, after store.View, out *parts
 			return err
 		}
 		delta := kernel.NewDelta(key, now, func() (space.Version, error) { return before.Get(key) })
-		action, err := c.held.Step(delta)
+		step, err := c.held.Step(delta)
 		if err != nil {
 			return err
 		}
-		if err := out.add(kernel.Step{Action: action, Entry: space.Entry{Key: key, Version: now}}); err != nil {
+		if err := out.add(step); err != nil {
 			return err
 		}
 	}

@@ -139,7 +139,7 @@ func (c *Core) checkRows(d *wire.Diff, seq *sequence) error {
 			return err
 		case !c.view.Has(key.Collection):
 			return nonsense("entry %s is not of the view", key)
-		case row.Version == 0 || row.Version > d.To.Seq:
+		case row.Version == 0 || row.Version > d.To.Seq && row.Version < space.Masked:
 			return nonsense("entry %s of version %d in a diff to %s", key, row.Version, d.To)
 		}
 		record, err := value.Canonical(row.Value, wide)
@@ -272,7 +272,7 @@ func (c *Core) checkVersions(ctx context.Context, d *wire.Diff) (bad, err error)
 		if err != nil {
 			return nil, err
 		}
-		if live && version > row.Version {
+		if live && version > row.Version && version < space.Masked {
 			return nonsense("entry %s of version %d; we hold %d", row.Key, row.Version, version), nil
 		}
 	}

@@ -119,11 +119,11 @@ func apply(w world, ops []space.Op, seq space.Seq, queued map[space.Key]bool) (c
 func (w world) seen(view *kernel.View) world {
 	out := world{}
 	for key, v := range w {
-		ok, err := view.Matches(key, space.Version{Seq: v.version, Type: space.Record, Payload: []byte(v.value)})
+		seen, err := view.See(key, space.Version{Seq: v.version, Type: space.Record, Payload: []byte(v.value)})
 		if err != nil {
 			panic(err)
 		}
-		if ok {
+		if seen.Live() {
 			out[key] = v
 		}
 	}

@@ -1,0 +1,123 @@
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/value"
+)
+
+// A field is one that not everybody sees or changes who may see and change the entry.
+type field struct {
+	path  value.Path
+	read  *rule.Read // nil: everybody
+	write *rule.Rule // nil: everybody who may read it
+}
+
+// fields compiles those of a collection, in the order of their paths.
+func (c *compiler) fields(k *kind, env *rule.Env, d map[string]definition.Field) []field {
+	var out []field
+	for _, text := range slices.Sorted(maps.Keys(d)) {
+		c.in([]string{"fields", text}, func() {
+			path, err := value.ParsePath(text)
+			if !c.check(err) {
+				return
+			}
+			for _, other := range out {
+				if other.path.Covers(path) || path.Covers(other.path) {
+					c.fail(fmt.Errorf("%s is the same field or a part of it: say it of one of them", other.path))
+				}
+			}
+			of := d[text]
+			if of.Read == "" && of.Write == "" {
+				c.fail(errors.New("a field has a rule read, write or both"))
+			}
+			f := field{path: path}
+			if of.Read != "" {
+				c.in([]string{"read"}, func() { f.read = c.readRule(k, env, of.Read, false) })
+			}
+			if of.Write != "" {
+				c.in([]string{"write"}, func() {
+					f.write, err = env.Compile(of.Write)
+					c.check(err)
+				})
+			}
+			out = append(out, f)
+		})
+	}
+	return out
+}
+
+// protected returns the path of a field that a write changes and may not, "" if there is none.
+func (c *collection) protected(in *rule.Input) string {
+	if in.New == nil {
+		return "" // who may delete an entry may delete all of it
+	}
+	for i := range c.fields {
+		f := &c.fields[i]
+		if f.write == nil {
+			continue
+		}
+		was, had := f.path.Get(in.Old)
+		is, has := f.path.Get(in.New)
+		if had == has && (!has || value.Equal(was, is)) {
+			continue
+		}
+		if ok, err := f.write.Eval(in); err != nil || !ok {
+			return f.path.String()
+		}
+	}
+	return ""
+}
+
+// unmask puts into a record, made of what was shown of old, what of old was hidden. It
+// returns the path of a field that was written and must not be, "" if there is none.
+func (of *sight) unmask(old, made map[string]any) (whole map[string]any, at string) {
+	whole = made
+	judged := old // who may see a field is decided by the entry as it is; of a new one, as it is to be
+	if old == nil {
+		judged = made
+	}
+	for _, h := range of.hidden {
+		if h.grants.Allows(judged) {
+			continue
+		}
+		if _, written := h.path.Get(made); written {
+			if h.write == nil {
+				return nil, h.path.String()
+			}
+			continue // its own rule decides
+		}
+		if v, had := h.path.Get(old); had {
+			var ok bool
+			if whole, ok = h.path.With(whole, v); !ok {
+				return nil, h.path.String()
+			}
+		}
+	}
+	return whole, ""
+}
+
+// Seen is what the whole rules show of an entry, given what the relations hold,
+// and whether it may be seen. It is what scopes must agree with, and costs more.
+func (r Rights) Seen(collection string, doc map[string]any, related func(relation string) rule.Set) (shown map[string]any, visible bool) {
+	if !r.MayRead(collection, doc, related) {
+		return nil, false
+	}
+	if r.Unlimited() {
+		return doc, true
+	}
+	in := r.input(related)
+	in.Doc = doc
+	shown = doc
+	for _, f := range r.rules.collection(collection).fields {
+		if f.read != nil && !f.read.Allows(in) {
+			shown = f.path.Without(shown)
+		}
+	}
+	return shown, true
+}
