@@ -78,22 +78,27 @@ func (v *View) Collections() []string { return slices.Sorted(maps.Keys(v.parts))
 
 // Matches reports whether the view holds this version of an entry.
 func (v *View) Matches(key space.Key, version space.Version) (bool, error) {
+	_, in, err := v.match(key, version)
+	return in, err
+}
+
+// match is Matches, and the record if it was looked at.
+func (v *View) match(key space.Key, version space.Version) (doc map[string]any, in bool, err error) {
 	if !version.Live() {
-		return false, nil
+		return nil, false, nil
 	}
 	selectors, ok := v.parts[key.Collection]
 	if !ok || selectors == nil && v.filter == nil {
-		return ok, nil
+		return nil, ok, nil
 	}
-	doc, err := value.Parse(version.Payload)
-	if err != nil {
-		return false, fmt.Errorf("entry %s at %d: %w", key, version.Seq, err)
+	if doc, err = value.Parse(version.Payload); err != nil {
+		return nil, false, fmt.Errorf("entry %s at %d: %w", key, version.Seq, err)
 	}
-	in := selectors == nil
+	in = selectors == nil
 	for i := 0; i < len(selectors) && !in; i++ {
 		in = selectors[i].Match(doc)
 	}
-	return in && (v.filter == nil || v.filter.Allows(key.Collection, doc)), nil
+	return doc, in && (v.filter == nil || v.filter.Allows(key.Collection, doc)), nil
 }
 
 // An Action is what one changed entry means for a replica of a view.

@@ -46,6 +46,7 @@ type Options struct {
 type Bugs struct {
 	ShowHalfDiff     bool // shows the parts of a diff as they come
 	DropRemove       bool // ignores what a diff takes away
+	DropLast         bool // carries out what a diff drops by selector after its rows
 	LostAckOnRestart bool // takes mutations from the stored queue when they are sent
 	DoubleResend     bool // gives what it sends again new ids
 	AcceptAnyDigest  bool // does not check where a diff begins

@@ -38,6 +38,7 @@ func (c *Core) stage(ctx context.Context, now time.Time, d *wire.Diff, seq *sequ
 		}
 		s.touch()
 	}
+	s.dropRows(seq)
 	for _, part := range seq.parts {
 		s.rowsOf(c, part)
 	}
