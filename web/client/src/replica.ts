@@ -1,4 +1,5 @@
-import type { Entry, Outcome, Rejected } from "./api.js";
+import type { Entry, Outcome, Rejected, View } from "./api.js";
+import { coverOf } from "./drop.js";
 import { Item, UNSAVED } from "./item.js";
 import { keyOf, splitKey, type Key } from "./key.js";
 import { Overlay } from "./overlay.js";
@@ -12,7 +13,7 @@ import { seqOf, type Del, type DiffMessage, type Put } from "./wire.js";
 
 /** What {@link Replica.diff} made of a diff. */
 export type DiffResult =
-  | { readonly kind: "applied"; readonly step: Step; readonly put: readonly Put[]; readonly del: readonly Del[] }
+  | { readonly kind: "applied"; readonly step: Step; readonly drop?: View | undefined; readonly put: readonly Put[]; readonly del: readonly Del[] }
   /** A part of a whole that has not come yet, or nothing new. */
   | { readonly kind: "nothing" }
   /** Diffs are missing before this one. */
@@ -24,6 +25,8 @@ export type DiffResult =
 export interface Patch {
   readonly cursor: string | undefined;
   readonly scope: string | undefined;
+  /** Comes before `put` and `del`. */
+  readonly drop?: View | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
   /** Left the queue because confirmed state holds them. */
@@ -308,7 +311,7 @@ export class Replica {
   /** Takes a diff of the view that is open. `forked`: versions of before it mean nothing. `due`: it must be a reset. */
   diff(diff: DiffMessage, forked = false, due = false): DiffResult {
     if (this.#parts?.endedBy(diff)) this.#parts = undefined;
-    if (this.#parts?.takes(diff) === false) return this.#drop("gap"); // the end of these is missing
+    if (this.#parts !== undefined && (!this.#parts.takes(diff) || diff.drop !== undefined)) return this.#drop("gap"); // the end of these is missing
     const parts = (this.#parts ??= new Parts(diff, forked ? new Map() : this.#confirmed));
     if (!parts.reset) {
       if (due || seqOf(diff.from) > this.#seq || this.#cursor === undefined) return this.#drop("gap");
@@ -334,6 +337,7 @@ export class Replica {
     return {
       kind: "applied",
       step: recorder.finish(),
+      drop: parts.diffs[0]?.drop,
       put: parts.diffs.flatMap(({ put = [] }) => put),
       del: parts.diffs.flatMap(({ del = [] }) => del),
     };
@@ -469,10 +473,12 @@ export class Replica {
   }
 
   /** Changes confirmed state; returns the keys that the queue names. */
-  #change(diffs: readonly Pick<DiffMessage, "put" | "del">[], recorder: Recorder): Key[] {
+  #change(diffs: readonly Pick<Patch, "drop" | "put" | "del">[] | readonly DiffMessage[], recorder: Recorder): Key[] {
     const named: Key[] = [];
+    const dropped = new Map<Key, Entry>();
+    const drop = diffs[0]?.drop;
     // Without queue and rejected list what is confirmed is what is shown: no key is made, nothing is looked up twice.
-    const plain = this.#queue.size + this.#refusals.size === 0;
+    const plain = this.#queue.size + this.#refusals.size === 0 && drop === undefined;
     const change = (collection: string, id: string, before: Entry | undefined, after: Entry | undefined): void => {
       const entries = this.#confirmed.get(collection);
       if (plain) {
@@ -485,13 +491,24 @@ export class Replica {
       if (after !== undefined) entries?.set(id, after);
       else entries?.delete(id);
     };
+    const { names, covers } = coverOf(drop ?? []);
+    for (const collection of names) {
+      if (!this.loaded(collection)) continue;
+      for (const entry of this.#confirmed.get(collection)?.values() ?? []) {
+        if (!covers(collection, entry.value)) continue;
+        dropped.set(keyOf(collection, entry.id), entry);
+        change(collection, entry.id, entry, undefined);
+      }
+    }
     for (const { put = [], del = [] } of diffs) {
       for (const [collection, id, version, value] of put) {
         if (!this.loaded(collection)) continue;
         let entries = this.#confirmed.get(collection);
         if (entries === undefined) this.#confirmed.set(collection, (entries = new Map<string, Entry>()));
         const before = entries.get(id);
-        if (before?.version !== version) change(collection, id, before, { collection, id, value, version, state: "confirmed" });
+        if (before?.version === version) continue;
+        const kept = dropped.size > 0 ? dropped.get(keyOf(collection, id)) : undefined;
+        change(collection, id, before, kept?.version === version ? kept : { collection, id, value, version, state: "confirmed" });
       }
       for (const [collection, id] of del) {
         if (this.loaded(collection)) change(collection, id, this.#confirmed.get(collection)?.get(id), undefined);
