@@ -7,7 +7,7 @@
  */
 
 import type { Entry, View } from "./api.js";
-import { type Cover, coverOf } from "./drop.js";
+import { type Cover, coverOf, isDrops } from "./drop.js";
 import { SynclineError } from "./errors.js";
 import { type Doc, isDoc } from "./value.js";
 import type { Del, Put } from "./wire.js";
@@ -155,7 +155,7 @@ export function loggedText(logged: Logged): string {
 /** Reads the record of a rev. Throws {@link DamageError}. */
 export function loggedOf(text: string | undefined, at: number): Logged {
   const { rev, cursor, view, scope, drop, put, del } = unseal(text);
-  check(rev === at && isText(cursor) && isPlace(cursor, view, scope) && isPlace(cursor, drop) && isList(put, isPut) && isList(del, isDel), `record ${at} of the log`);
+  check(rev === at && isText(cursor) && isPlace(cursor, view, scope) && (drop === undefined || isDrops(drop)) && isList(put, isPut) && isList(del, isDel), `record ${at} of the log`);
   return { rev, cursor, view, scope, drop, put, del } as unknown as Logged;
 }
 

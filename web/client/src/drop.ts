@@ -1,6 +1,6 @@
 import type { View } from "./api.js";
 import { matchAll, parseSelector } from "./selector.js";
-import type { Doc } from "./value.js";
+import { type Doc, isDoc, isList, type Value } from "./value.js";
 
 /** Whether a record of a collection is one that drops take away. */
 export type Cover = (collection: string, value: Doc) => boolean;
@@ -12,4 +12,13 @@ export function coverOf(drops: View): { readonly names: ReadonlySet<string>; rea
     names: new Set(tests.map(([name]) => name)),
     covers: (collection, value) => tests.some(([name, selector]) => name === collection && selector.match(value)),
   };
+}
+
+/** Whether something is a list of drops that {@link coverOf} takes. */
+export function isDrops(v: unknown): boolean {
+  try {
+    return isList(v as Value) && (v as View).every((part) => isDoc(part) && typeof part.in === "string") && coverOf(v as View) !== undefined;
+  } catch {
+    return false; // no selector of this program's
+  }
 }

@@ -1,5 +1,5 @@
 import type { Doc, Json, Outcome, View } from "./api.js";
-import { coverOf } from "./drop.js";
+import { isDrops } from "./drop.js";
 import { SynclineError } from "./errors.js";
 
 /** The messages of the server, PROTOCOL.md; members that are not used here are left out. */
@@ -111,14 +111,6 @@ const shape = (members: { readonly [name: string]: Check }): Check => {
 
 const put: Check = (v) => Array.isArray(v) && text(v[0]) && text(v[1]) && count(v[2]) && object(v[3]);
 const del: Check = (v) => Array.isArray(v) && text(v[0]) && text(v[1]);
-const drop: Check = (v) => {
-  if (!list(shape({ in: text, where: maybe(object) }))(v)) return false;
-  try {
-    return coverOf(v as View) !== undefined;
-  } catch {
-    return false; // no selector of this client's
-  }
-};
 const outcome = shape({ id: count, outcome: text, seq: maybe(count), code: maybe(text), message: maybe(text), retryMs: maybe(millis) });
 const peer = shape({ session: text, user: maybe(text), state: any });
 
@@ -129,7 +121,7 @@ const shapes = new Map<unknown, Check>([
   ["closed", shape({ space: text })],
   ["opened", shape({ space: text, view: maybe(text), from: maybe(text), head: maybe(cursor), last: maybe(count), outcomes: maybe(list(outcome)), resume: maybe(text), reason: maybe(text), scope: maybe(text), self: maybe(text) })],
   ["ack", shape({ space: text, outcomes: list(outcome) })],
-  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, drop: maybe(drop), put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text) })],
+  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, drop: maybe(isDrops), put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text) })],
   ["checked", shape({ space: text, view: text, at: cursor, count, sum: text })],
   ["present", shape({ space: text, reset: maybe(flag), peers: list(peer) })],
   ["cast", shape({ space: text, session: text, user: maybe(text), topic: text })],
