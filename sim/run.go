@@ -54,6 +54,7 @@ type plan struct {
 	ruled         bool // there are rules; see rules.go
 	switched      int  // once in n mutations they change
 	drops         bool // clients understand drops
+	chunk         int  // entries that a step of a replica's housekeeping touches, 0 for many
 	eager         bool // the server sends drops even where they do not pay
 }
 
@@ -88,6 +89,7 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	if drops := w.newActor(seed, 4); !drops.chance(3) {
 		w.plan.drops, w.plan.eager = true, !drops.chance(4)
+		w.plan.chunk = drops.rand.IntN(4)
 	}
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}

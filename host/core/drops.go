@@ -27,6 +27,8 @@ const (
 	maxGuesses = 64 // selectors that are tried on a collection
 	maxKept    = 64 // entries that a drop may make be sent again
 	rowBytes   = 16 // of a row of a diff, beside names and record
+
+	fewBytes = 4 << 10 // of rows that are sent one by one, whatever a drop might save
 )
 
 func (d *drop) covers(doc map[string]any) bool { return d.where == nil || d.where.Match(doc) }
@@ -35,28 +37,55 @@ func (d *drop) covers(doc map[string]any) bool { return d.where == nil || d.wher
 type drops map[string][]*drop
 
 // lost finds the drops for the difference between what a replica holds and what it is
-// to hold. It goes through both views once, if there is anything to try.
-func (c *CatchUp) lost(next *kernel.View, before, after kernel.Snapshot) (drops, error) {
+// to hold. If there is anything to try it goes through both views once; a difference of
+// a few rows it then has already, and nobody need go through them again.
+func (c *CatchUp) lost(next *kernel.View, before, after kernel.Snapshot) (gone drops, few []kernel.Step, whole bool, err error) {
 	if !c.drops || c.held == nil {
-		return nil, nil
+		return nil, nil, false, nil
 	}
 	tried := drops{}
-	var collections []string
 	for _, collection := range c.held.Collections() {
 		if guesses := guess(c.held, next, collection); len(guesses) > 0 {
 			tried[collection] = guesses
-			collections = append(collections, collection)
 		}
 	}
-	for step, err := range kernel.Compare(c.held, before, next, after, collections) {
+	if len(tried) == 0 {
+		return nil, nil, false, nil
+	}
+	room := fewBytes
+	if c.cfg.EagerDrops {
+		room = 0
+	}
+	for step, err := range kernel.Compare(c.held, before, next, after, kernel.Collections(c.held, next)) {
 		if err == nil {
 			err = tried.weigh(step)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, false, err
 		}
+		if step.Action == kernel.None || room < 0 {
+			continue
+		}
+		if room -= rowSize(step); room < 0 {
+			few = nil
+			continue
+		}
+		step.Entry.Payload = slices.Clone(step.Entry.Payload)
+		few = append(few, step)
 	}
-	return tried.best(c.cfg.EagerDrops), nil
+	if room >= 0 && !c.cfg.EagerDrops {
+		return nil, few, true, nil
+	}
+	return tried.best(c.cfg.EagerDrops), nil, false, nil
+}
+
+// rowSize is about how many bytes a step takes in a diff.
+func rowSize(step kernel.Step) int {
+	n := rowBytes + len(step.Entry.Key.Collection) + len(step.Entry.Key.ID)
+	if step.Action != kernel.Del {
+		n += len(step.Entry.Payload)
+	}
+	return n
 }
 
 // guess lists selectors of what may have been lost.
@@ -112,16 +141,15 @@ func (t drops) weigh(step kernel.Step) error {
 	if err != nil {
 		return err
 	}
-	size := rowBytes + len(key.Collection) + len(key.ID)
 	if step.Action == kernel.Del {
 		if i := slices.IndexFunc(list, func(d *drop) bool { return d.covers(doc) }); i >= 0 {
-			list[i].saved += size
+			list[i].saved += rowSize(step)
 		}
 		return nil
 	}
 	t[key.Collection] = slices.DeleteFunc(list, func(d *drop) bool {
 		if d.covers(doc) {
-			d.kept, d.cost = d.kept+1, d.cost+size+len(step.Entry.Payload)
+			d.kept, d.cost = d.kept+1, d.cost+rowSize(step)
 		}
 		return d.kept > maxKept
 	})

@@ -239,9 +239,17 @@ func (c *CatchUp) changes(keys []space.Key, before, after store.View, out *parts
 
 // difference adds the difference of two whole views, or one whole view.
 func (c *CatchUp) difference(next *kernel.View, before, after kernel.Snapshot, out *parts) error {
-	gone, err := c.lost(next, before, after)
+	gone, few, whole, err := c.lost(next, before, after)
 	if err != nil {
 		return err
+	}
+	if whole {
+		for _, step := range few {
+			if err := out.add(step); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	out.w.Drop(gone.parts())
 	for step, err := range kernel.Compare(c.held, before, next, after, kernel.Collections(c.held, next)) {

@@ -44,7 +44,7 @@ func checkDrops(d *wire.Diff, first bool) ([]dropped, error) {
 }
 
 // drop finds what the drops of a diff cover. What one step can carry goes with the
-// rows of the diff; more than that is deleted ahead, still unseen, a chunk at a time.
+// rows of the diff; more than that is deleted ahead, still unseen, Options.Chunk at a time.
 func (c *Core) drop(ctx context.Context, now time.Time, drops []dropped, seq *sequence) error {
 	for _, d := range drops {
 		after := ""
@@ -53,8 +53,8 @@ func (c *Core) drop(ctx context.Context, now time.Time, drops []dropped, seq *se
 			if err != nil {
 				return err
 			}
-			full := len(keys) == chunk
-			if !full && !seq.staged && len(seq.dropped)+len(keys) <= chunk {
+			full := len(keys) == c.opt.Chunk
+			if !full && !seq.staged && len(seq.dropped)+len(keys) <= c.opt.Chunk {
 				seq.dropped = append(seq.dropped, keys...)
 				break
 			}
@@ -75,7 +75,7 @@ func (c *Core) drop(ctx context.Context, now time.Time, drops []dropped, seq *se
 	return nil
 }
 
-// covered lists up to chunk keys that a drop covers, from after an id on, as readers
+// covered lists up to Options.Chunk keys that a drop covers, from after an id on, as readers
 // see them.
 func (c *Core) covered(ctx context.Context, d dropped, after string) (keys []space.Key, last string, err error) {
 	view, err := c.confirmed(ctx)
@@ -101,7 +101,7 @@ func (c *Core) covered(ctx context.Context, d dropped, after string) (keys []spa
 			}
 		}
 		keys = append(keys, e.Key)
-		if last = e.Key.ID; len(keys) == chunk {
+		if last = e.Key.ID; len(keys) == c.opt.Chunk {
 			break
 		}
 	}

@@ -33,7 +33,7 @@ func dropping(d *wire.Diff, where string) *wire.Diff {
 // TestDrop: what is held of a selector goes before the rows come, in one step, be it
 // little or more than a step carries, whole or in parts, and be it interrupted.
 func TestDrop(t *testing.T) {
-	for _, n := range []int{3, chunk - 1, chunk, 2*chunk + 7} {
+	for _, n := range []int{3, defaultChunk - 1, defaultChunk, 2*defaultChunk + 7} {
 		for _, parts := range []bool{false, true} {
 			t.Run(fmt.Sprint(n, parts), func(t *testing.T) {
 				r := held(t, n)
@@ -79,7 +79,7 @@ func TestDrop(t *testing.T) {
 
 // TestDropInterrupted: another diff than the one that was begun leaves nothing of it.
 func TestDropInterrupted(t *testing.T) {
-	r := held(t, 2*chunk)
+	r := held(t, 2*defaultChunk)
 	all := r.shown()
 	first := dropping(diff(cur(5), cur(6)), "")
 	first.More = true

@@ -37,6 +37,10 @@ type Options struct {
 	// are also bounded to 10 MiB.
 	KeepDone int
 
+	// Chunk is how many entries one step of housekeeping touches, which bounds its
+	// memory; 0 means 1,000. Tests lower it.
+	Chunk int
+
 	// Bugs is for the simulator's self-test only.
 	Bugs Bugs
 }
@@ -56,6 +60,7 @@ const (
 	defaultMaxQueue      = 10_000
 	defaultMaxQueueBytes = 64 << 20
 	defaultKeepDone      = 1_000
+	defaultChunk         = 1_000
 	maxDoneBytes         = 10 << 20
 )
 
@@ -66,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxQueueBytes <= 0 {
 		o.MaxQueueBytes = defaultMaxQueueBytes
+	}
+	if o.Chunk <= 0 {
+		o.Chunk = defaultChunk
 	}
 	if o.KeepDone == 0 {
 		o.KeepDone = defaultKeepDone
