@@ -475,10 +475,10 @@ export class Replica {
   /** Changes confirmed state; returns the keys that the queue names. */
   #change(diffs: readonly Pick<Patch, "drop" | "put" | "del">[] | readonly DiffMessage[], recorder: Recorder): Key[] {
     const named: Key[] = [];
-    const dropped = new Map<Key, Entry>();
-    const drop = diffs[0]?.drop;
+    /** What was dropped and not put again, by collection and id. */
+    const dropped = new Map<string, Map<string, Entry>>();
     // Without queue and rejected list what is confirmed is what is shown: no key is made, nothing is looked up twice.
-    const plain = this.#queue.size + this.#refusals.size === 0 && drop === undefined;
+    const plain = this.#queue.size + this.#refusals.size === 0;
     const change = (collection: string, id: string, before: Entry | undefined, after: Entry | undefined): void => {
       const entries = this.#confirmed.get(collection);
       if (plain) {
@@ -491,29 +491,31 @@ export class Replica {
       if (after !== undefined) entries?.set(id, after);
       else entries?.delete(id);
     };
-    const { names, covers } = coverOf(drop ?? []);
+    const { names, covers } = coverOf(diffs[0]?.drop ?? []);
     for (const collection of names) {
-      if (!this.loaded(collection)) continue;
-      for (const entry of this.#confirmed.get(collection)?.values() ?? []) {
-        if (!covers(collection, entry.value)) continue;
-        dropped.set(keyOf(collection, entry.id), entry);
-        change(collection, entry.id, entry, undefined);
-      }
+      const entries = this.#confirmed.get(collection);
+      if (entries === undefined || !this.loaded(collection)) continue;
+      const gone = new Map([...entries].filter(([, { value }]) => covers(collection, value)));
+      if (!plain) for (const id of gone.keys()) recorder.touching(keyOf(collection, id));
+      for (const id of gone.keys()) entries.delete(id);
+      dropped.set(collection, gone);
     }
     for (const { put = [], del = [] } of diffs) {
       for (const [collection, id, version, value] of put) {
         if (!this.loaded(collection)) continue;
         let entries = this.#confirmed.get(collection);
         if (entries === undefined) this.#confirmed.set(collection, (entries = new Map<string, Entry>()));
-        const before = entries.get(id);
-        if (before?.version === version) continue;
-        const kept = dropped.size > 0 ? dropped.get(keyOf(collection, id)) : undefined;
-        change(collection, id, before, kept?.version === version ? kept : { collection, id, value, version, state: "confirmed" });
+        const gone = dropped.get(collection);
+        const before = entries.get(id) ?? gone?.get(id);
+        if (before?.version !== version) change(collection, id, before, { collection, id, value, version, state: "confirmed" });
+        else entries.set(id, before);
+        gone?.delete(id);
       }
       for (const [collection, id] of del) {
         if (this.loaded(collection)) change(collection, id, this.#confirmed.get(collection)?.get(id), undefined);
       }
     }
+    for (const [collection, gone] of dropped) for (const [id, before] of gone) change(collection, id, before, undefined);
     return named;
   }
 
