@@ -265,6 +265,19 @@ func (s *Scope) Keys(collection string, yield func(rule.Key) bool) {
 	}
 }
 
+// Lost yields selectors of what of a collection the scope reaches and next may not,
+// nil standing for all of it. They are guesses, to be held against the data.
+func (s *Scope) Lost(next *Scope, collection string, yield func(where []byte) bool) {
+	had, has := s.sights[collection], next.sights[collection]
+	switch {
+	case next == everything || s != everything && had == nil:
+	case s == everything || has == nil:
+		yield(nil)
+	default:
+		had.grants.Lost(has.grants, yield)
+	}
+}
+
 // Guard decides on the writes of the principal on the state that relations and
 // the kernel's plan show. now is the time that rules see.
 func (r Rights) Guard(relations *Relations, now time.Time) kernel.Guard {

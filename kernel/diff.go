@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
 )
 
 // A Window is a stretch of a space's log as catch-up sees it.
@@ -45,7 +46,16 @@ func ReadWindow(log iter.Seq2[*space.Commit, error], from space.Cursor, maxCommi
 // A Step is one entry's part in the difference of two views.
 type Step struct {
 	Action Action
-	Entry  space.Entry // Version is set for Put only
+	Entry  space.Entry // as next holds it, and with Del as old held it
+	doc    map[string]any
+}
+
+// Doc is the record of the entry, which nobody may alter.
+func (s *Step) Doc() (map[string]any, error) {
+	if s.doc != nil {
+		return s.doc, nil
+	}
+	return value.Parse(s.Entry.Payload)
 }
 
 // Diff yields what takes a replica from the view old, held at before, to the
@@ -54,12 +64,21 @@ type Step struct {
 // two commits, two views at one commit, or both may differ.
 func Diff(old *View, before Snapshot, next *View, after Snapshot) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
-		collections := next.Collections()
-		if old != nil {
-			collections = append(collections, old.Collections()...)
-			slices.Sort(collections)
-			collections = slices.Compact(collections)
+		for step, err := range Compare(old, before, next, after, Collections(old, next)) {
+			if step.Action == None && err == nil {
+				continue
+			}
+			if !yield(step, err) {
+				return
+			}
 		}
+	}
+}
+
+// Compare is [Diff] of some collections, with a Step whose Action is None for each
+// entry that both views hold at the same version.
+func Compare(old *View, before Snapshot, next *View, after Snapshot, collections []string) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
 		for _, collection := range collections {
 			if !diffCollection(old, before, next, after, collection, yield) {
 				return
@@ -68,10 +87,22 @@ func Diff(old *View, before Snapshot, next *View, after Snapshot) iter.Seq2[Step
 	}
 }
 
+// Collections are those that either view looks at, in order. old may be nil.
+func Collections(old, next *View) []string {
+	collections := next.Collections()
+	if old != nil {
+		collections = append(collections, old.Collections()...)
+		slices.Sort(collections)
+		collections = slices.Compact(collections)
+	}
+	return collections
+}
+
 func diffCollection(old *View, before Snapshot, next *View, after Snapshot, collection string, yield func(Step, error) bool) bool {
 	if old == nil || !old.Has(collection) {
 		for e, err := range entries(next, after, collection) {
-			if !yield(Step{Put, e}, err) || err != nil {
+			e.Action = Put
+			if !yield(e, err) || err != nil {
 				return false
 			}
 		}
@@ -92,18 +123,23 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 			}
 			yield(Step{}, errA)
 			return false
-		case !okB || okA && a.Key.ID < b.Key.ID:
-			if !yield(Step{Del, space.Entry{Key: a.Key}}, nil) {
+		case !okB || okA && a.Entry.Key.ID < b.Entry.Key.ID:
+			a.Action = Del
+			if !yield(a, nil) {
 				return false
 			}
 			a, errA, okA = was()
-		case !okA || b.Key.ID < a.Key.ID:
-			if !yield(Step{Put, b}, nil) {
+		case !okA || b.Entry.Key.ID < a.Entry.Key.ID:
+			b.Action = Put
+			if !yield(b, nil) {
 				return false
 			}
 			b, errB, okB = is()
 		default:
-			if (a.Seq != b.Seq || other && !bytes.Equal(a.Payload, b.Payload)) && !yield(Step{Put, b}, nil) {
+			if a.Entry.Seq != b.Entry.Seq || other && !bytes.Equal(a.Entry.Payload, b.Entry.Payload) {
+				b.Action = Put
+			}
+			if !yield(b, nil) {
 				return false
 			}
 			a, errA, okA = was()
@@ -114,21 +150,22 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 }
 
 // matching is entries for those who need two of them at a time.
-func matching(v *View, s Snapshot, collection string) (next func() (space.Entry, error, bool), stop func()) {
+func matching(v *View, s Snapshot, collection string) (next func() (Step, error, bool), stop func()) {
 	return iter.Pull2(entries(v, s, collection))
 }
 
 // entries yields the entries of a collection that a view holds.
-func entries(v *View, s Snapshot, collection string) iter.Seq2[space.Entry, error] {
-	return func(yield func(space.Entry, error) bool) {
+func entries(v *View, s Snapshot, collection string) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
 		if !v.Has(collection) {
 			return
 		}
 		for e, err := range s.Scan(collection, "") {
+			step := Step{Entry: e}
 			if err == nil {
-				e.Version, err = v.See(e.Key, e.Version)
+				step.Entry.Version, step.doc, err = v.see(e.Key, e.Version)
 			}
-			if (err != nil || e.Live()) && !yield(e, err) {
+			if (err != nil || step.Entry.Live()) && !yield(step, err) {
 				return
 			}
 		}

@@ -97,28 +97,34 @@ func (v *View) Collections() []string { return slices.Sorted(maps.Keys(v.parts))
 
 // See returns a version of an entry as the view holds it, the zero Version if it does not.
 func (v *View) See(key space.Key, version space.Version) (space.Version, error) {
+	is, _, err := v.see(key, version)
+	return is, err
+}
+
+// see is See, and the record if it was looked at.
+func (v *View) see(key space.Key, version space.Version) (is space.Version, doc map[string]any, err error) {
 	part, ok := v.parts[key.Collection]
 	if !ok || !version.Live() {
-		return space.Version{}, nil
+		return space.Version{}, nil, nil
 	}
 	if part.selectors == nil && v.filter == nil {
-		return version, nil
+		return version, nil, nil
 	}
-	doc, err := parse(key, version)
+	doc, err = parse(key, version)
 	if err != nil {
-		return space.Version{}, err
+		return space.Version{}, nil, err
 	}
 	if v.filter != nil {
 		record, whole, visible := v.filter.See(key.Collection, part.version, doc)
 		if !visible || !part.match(record) {
-			return space.Version{}, nil
+			return space.Version{}, nil, nil
 		}
-		return shown(v.filter, key.Collection, version, record, whole), nil
+		return shown(v.filter, key.Collection, version, record, whole), record, nil
 	}
 	if !part.match(doc) {
-		return space.Version{}, nil
+		return space.Version{}, nil, nil
 	}
-	return version, nil
+	return version, doc, nil
 }
 
 // An Action is what one changed entry means for a replica of a view.
@@ -141,7 +147,7 @@ func (v *View) Step(d Delta) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	put := Step{Put, space.Entry{Key: d.Key, Version: now}}
+	put := Step{Action: Put, Entry: space.Entry{Key: d.Key, Version: now}}
 	if now.Live() && !v.masks(d.Key.Collection) {
 		return put, nil
 	}
@@ -158,7 +164,7 @@ func (v *View) Step(d Delta) (Step, error) {
 	case now.Live():
 		return put, nil
 	case old.Live():
-		return Step{Del, space.Entry{Key: d.Key}}, nil
+		return Step{Action: Del, Entry: space.Entry{Key: d.Key}}, nil
 	}
 	return Step{}, nil
 }

@@ -42,7 +42,7 @@ func (c *client) time() time.Time { return epoch.Add(c.now) }
 
 func (c *client) start() {
 	opts := core.Options{
-		Space: path, View: c.view, User: c.name, Limits: limits, Bugs: c.w.bugs.Replica,
+		Space: path, View: c.view, User: c.name, Limits: limits, Chunk: c.w.plan.chunk, Bugs: c.w.bugs.Replica,
 		NewClientID: func() space.ClientID {
 			c.ids++
 			return space.ClientID(fmt.Sprintf("client-%s-%010d", c.name, c.ids))
@@ -128,6 +128,9 @@ func (c *client) lost(conn *conn) {
 
 func (c *client) send(m any) {
 	conn := c.conn
+	if open, ok := m.(*wire.Open); ok {
+		open.Drops = open.Drops && c.w.plan.drops
+	}
 	if c.tap != nil {
 		c.tap.sent(m)
 	}
@@ -143,6 +146,9 @@ func (c *client) receive(conn *conn) func([]byte) {
 		if err != nil || m == nil {
 			c.w.fail("%s cannot decode %s: %v", c.name, data, err)
 			return
+		}
+		if d, ok := m.(*wire.Diff); ok && len(d.Drop) > 0 {
+			c.w.counts.dropped++
 		}
 		if c.tap != nil {
 			c.tap.received(data)

@@ -16,8 +16,9 @@ var (
 )
 
 const (
-	corpusFile = "../testdata/vectors/replica-corpus.ndjson"
-	corpusSize = 1_400_000 // bytes, at most
+	corpusFile     = "../testdata/vectors/replica-corpus.ndjson"
+	dropCorpusFile = "../testdata/vectors/drop-corpus.ndjson"
+	corpusSize     = 1_400_000 // bytes, at most
 )
 
 // corpusSeeds are the schedules of the corpus. TestPickCorpus chooses others
@@ -27,6 +28,12 @@ var corpusSeeds = []uint64{
 	983, 1018, 1028, 1202, 1268, 1318, 1346, 1445, 1641, 1677, 1679, 1686, 1708, 1715, 1717, 1799, 1853, 1854, 1880,
 	1897, 1943, 2041, 2094, 2098, 2110, 2196, 2216, 2276, 2364, 2400, 2426, 2452, 2454, 2462, 2486, 2566, 2586, 2592,
 	2659, 2666, 2739, 2930, 2961, 3579, 3914,
+}
+
+// dropCorpusSeeds are those of TestDropCorpus.
+var dropCorpusSeeds = []uint64{
+	92, 175, 207, 221, 276, 322, 344, 393, 400, 508, 517, 534, 543, 562, 580, 717, 812, 832, 847, 883, 1017, 1057, 1159,
+	1189, 1303, 1336, 1359, 1597, 2247, 2371,
 }
 
 // TestCorpus records what one replica goes through in some schedules and holds
@@ -45,16 +52,26 @@ var corpusSeeds = []uint64{
 // ["open", client, acked, cursor, was] and, for each mutation of a push,
 // ["push", client, id, number].
 func TestCorpus(t *testing.T) {
+	holdCorpus(t, corpusFile, corpusSeeds, false, covered)
+}
+
+// TestDropCorpus is TestCorpus of schedules with rules, in which what may be seen
+// changes and replicas are told by selector what to drop.
+func TestDropCorpus(t *testing.T) {
+	holdCorpus(t, dropCorpusFile, dropCorpusSeeds, true, coveredByDrops)
+}
+
+func holdCorpus(t *testing.T, file string, seeds []uint64, drops bool, covered map[string]string) {
 	var got bytes.Buffer
 	counts := map[string]int{}
-	for _, seed := range corpusSeeds {
-		r := record(seed)
+	for _, seed := range seeds {
+		r := record(seed, drops)
 		if r.w.err != nil {
 			t.Errorf("schedule %d: %v", seed, r.w.err)
 		}
 		text := r.text()
 		got.Write(text)
-		for _, name := range r.covers(text) {
+		for _, name := range r.covers(text, covered) {
 			counts[name]++
 		}
 	}
@@ -64,16 +81,16 @@ func TestCorpus(t *testing.T) {
 		}
 	}
 	if *updateCorpus {
-		if err := os.WriteFile(corpusFile, got.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(corpusFile)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Bytes(), want) {
-		t.Error("replica-corpus.ndjson is not what the replica does; if that is meant, run go test ./sim -run TestCorpus -update")
+		t.Errorf("%s is not what the replica does; if that is meant, run go test ./sim -run Corpus -update", file)
 	}
 	if len(want) > corpusSize {
 		t.Errorf("the corpus has %d bytes, more than %d", len(want), corpusSize)
@@ -83,6 +100,16 @@ func TestCorpus(t *testing.T) {
 			t.Logf("%3d recordings have %s", counts[name], name)
 		}
 	}
+}
+
+// coveredByDrops is what must be in the corpus of drops.
+var coveredByDrops = map[string]string{
+	"a drop by selector":             `"drop":[{"in":"cards","where":`,
+	"a drop of a collection":         `"drop":[{"in":"cards"}`,
+	"a drop and entries that stay":   `}],"put":[["cards"`,
+	"a drop in parts":                `"more":true`,
+	"a forbidden mutation":           `"code":"forbidden"`,
+	"an entry that leaves by a drop": `"del":[["cards"`,
 }
 
 // covered is what must be in the corpus, and text by which it is known, "" for
@@ -126,7 +153,7 @@ var covered = map[string]string{
 }
 
 // covers is what of it is in a recording.
-func (r *recording) covers(text []byte) []string {
+func (r *recording) covers(text []byte, covered map[string]string) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(covered)) {
 		if mark := covered[name]; r.has[name] || mark != "" && bytes.Contains(text, []byte(mark)) {
@@ -152,9 +179,9 @@ func TestPickCorpus(t *testing.T) {
 	var all []candidate
 	seen := map[string]int{}
 	for seed := range uint64(*pickCorpus) {
-		if r := record(seed); r.w.err == nil {
+		if r := record(seed, false); r.w.err == nil {
 			text := r.text()
-			c := candidate{seed, len(text), r.covers(text)}
+			c := candidate{seed, len(text), r.covers(text, covered)}
 			all = append(all, c)
 			for _, name := range c.covers {
 				seen[name]++

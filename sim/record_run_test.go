@@ -10,8 +10,9 @@ import (
 )
 
 // record runs the schedule of a seed, with a richer workload than Run's, and
-// records its first replica. Replicas do not crash in it.
-func record(seed uint64) *recording {
+// records its first replica. Replicas do not crash in it. With drops there are rules,
+// and clients that understand drops.
+func record(seed uint64, drops bool) *recording {
 	w := &world{clock: &clock{}, seed: seed, views: map[string]*kernel.View{}}
 	w.oracle = &oracle{w: w, marks: map[string]space.Seq{}, versions: map[space.Key][]space.Version{}}
 	chief := w.newActor(seed, 0)
@@ -19,6 +20,7 @@ func record(seed uint64) *recording {
 	w.plan.clients = 2 + chief.rand.IntN(2)
 	w.plan.mutations = 6 + chief.rand.IntN(14)
 	w.plan.clientCrash = 0
+	w.plan.ruled, w.plan.drops, w.plan.eager = drops, drops, drops
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.server.start()
 	for i := range w.plan.clients {

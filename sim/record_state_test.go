@@ -15,7 +15,7 @@ import (
 )
 
 // collections are all that the workload writes to, in the order of keys.
-var collections = []string{"cards", "marks", "notes", "pair", "register"}
+var collections = []string{"cards", "marks", "members", "notes", "pair", "register"}
 
 // snapshot adds to the last event how the replica differs from what it was.
 func (r *recording) snapshot() {

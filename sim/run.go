@@ -21,10 +21,10 @@ type Result struct {
 
 // Counts tell whether a schedule did anything worth checking.
 type Counts struct {
-	Applied, Rejected, Reopened, Reconnected, Restored int
+	Applied, Rejected, Reopened, Reconnected, Restored, Dropped int
 }
 
-type counts struct{ applied, rejected, reopened, reconnected int }
+type counts struct{ applied, rejected, reopened, reconnected, dropped int }
 
 // A schedule's plan: how much happens and how much goes wrong. Of probabilities
 // it holds the n of "once in n", 0 for never.
@@ -53,6 +53,9 @@ type plan struct {
 	strict        bool // no client may be told to stop
 	ruled         bool // there are rules; see rules.go
 	switched      int  // once in n mutations they change
+	drops         bool // clients understand drops
+	chunk         int  // entries that a step of a replica's housekeeping touches, 0 for many
+	eager         bool // the server sends drops even where they do not pay
 }
 
 // world is one schedule under way.
@@ -84,6 +87,10 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	if rules := w.newActor(seed, 3); rules.chance(2) { // of its own, so that other schedules stay what they are
 		w.plan.ruled, w.plan.switched = true, []int{0, 8, 20}[rules.rand.IntN(3)]
 	}
+	if drops := w.newActor(seed, 4); !drops.chance(3) {
+		w.plan.drops, w.plan.eager = true, !drops.chance(4)
+		w.plan.chunk = drops.rand.IntN(4)
+	}
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.server.start()
@@ -109,7 +116,7 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	return Result{
 		Seed: seed, Err: w.err, Trace: w.digest(), Events: events, Commits: len(w.oracle.commits),
-		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost},
+		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped},
 	}
 }
 

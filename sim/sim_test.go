@@ -47,6 +47,7 @@ func TestPromises(t *testing.T) {
 		total.Reopened += r.Counts.Reopened
 		total.Reconnected += r.Counts.Reconnected
 		total.Restored += r.Counts.Restored
+		total.Dropped += r.Counts.Dropped
 		if r.Err != nil {
 			return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
 		}
@@ -56,7 +57,7 @@ func TestPromises(t *testing.T) {
 	for _, err := range failed {
 		t.Error(err)
 	}
-	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0) {
+	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0) {
 		t.Errorf("the schedules do not reach what they are for: %+v", total)
 	}
 }
@@ -112,6 +113,8 @@ func TestPlantedBugs(t *testing.T) {
 		{"dropped remove", Bugs{Host: hostcore.Bugs{DroppedRemove: true}}},
 		{"removed members stay", Bugs{Host: hostcore.Bugs{StaysMember: true}}},
 		{"an entry's former keys are forgotten", Bugs{Host: hostcore.Bugs{NewKeysOnly: true}}},
+		{"what is dropped and stays is not sent again", Bugs{Host: hostcore.Bugs{BlindDrops: true}}},
+		{"a replica drops after it has put", Bugs{Replica: replicacore.Bugs{DropLast: true}}},
 		{"any scope accepted", Bugs{Host: hostcore.Bugs{AnyScope: true}}},
 		{"the past seen with today's rights", Bugs{Host: hostcore.Bugs{TodaysScope: true}}},
 		{"wrong digest accepted", Bugs{Host: hostcore.Bugs{AnyDigest: true}}},

@@ -30,6 +30,7 @@ type Open struct {
 	Was      space.View     `json:"was,omitzero"`
 	Scope    string         `json:"scope,omitzero"` // of the Opened under which Cursor was reached
 	Presence bool           `json:"presence,omitzero"`
+	Drops    bool           `json:"drops,omitzero"` // the client understands Diff.Drop
 }
 
 // Close ends an Open.

@@ -147,13 +147,14 @@ func appendKey(b []byte, k space.Key) []byte {
 	return appendString(b, k.ID)
 }
 
-// A DiffWriter builds the bytes of one Diff, row by row and without a tree: puts
-// first, then deletions.
+// A DiffWriter builds the bytes of one Diff, row by row and without a tree: drops
+// first, then puts, then deletions.
 type DiffWriter struct {
-	buf  []byte
-	head int // length of the part before any row
-	puts int
-	dels []space.Key
+	buf   []byte
+	head  int // length of the part before any row
+	drops int
+	puts  int
+	dels  []space.Key
 
 	// Scope, if not "", is told with the last part.
 	Scope string
@@ -177,6 +178,26 @@ func NewDiffWriter(path space.Path, view string, from, to space.Cursor, reset bo
 	return &DiffWriter{buf: b, head: len(b)}
 }
 
+// Drop adds what is to leave the replica by selector. It must come before any Put,
+// once. A selector must be JSON.
+func (w *DiffWriter) Drop(parts []space.Part) {
+	for i, part := range parts {
+		if i == 0 {
+			w.buf = append(w.buf, `,"drop":[{"in":`...)
+		} else {
+			w.buf = append(w.buf, `,{"in":`...)
+		}
+		w.buf = appendString(w.buf, part.In)
+		if part.Where != nil {
+			w.buf = append(append(w.buf, `,"where":`...), part.Where...)
+		}
+		w.buf = append(w.buf, '}')
+	}
+	if w.drops = len(parts); w.drops > 0 {
+		w.buf = append(w.buf, ']')
+	}
+}
+
 // Put adds an entry. payload must be a record's JSON.
 func (w *DiffWriter) Put(key space.Key, version space.Seq, payload []byte) {
 	if w.puts == 0 {
@@ -192,7 +213,7 @@ func (w *DiffWriter) Put(key space.Key, version space.Seq, payload []byte) {
 func (w *DiffWriter) Del(key space.Key) { w.dels = append(w.dels, key) }
 
 // Empty reports whether nothing was added.
-func (w *DiffWriter) Empty() bool { return w.puts == 0 && len(w.dels) == 0 }
+func (w *DiffWriter) Empty() bool { return w.drops == 0 && w.puts == 0 && len(w.dels) == 0 }
 
 // Size is about the number of bytes so far.
 func (w *DiffWriter) Size() int { return len(w.buf) + 48*len(w.dels) }

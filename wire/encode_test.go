@@ -21,7 +21,7 @@ func cursor(n space.Seq) space.Cursor {
 func TestDiffWriter(t *testing.T) {
 	for _, shape := range []struct {
 		name              string
-		puts, dels        int
+		drops, puts, dels int
 		reset, more, last bool
 	}{
 		{name: "empty"},
@@ -29,6 +29,8 @@ func TestDiffWriter(t *testing.T) {
 		{name: "one del", dels: 1},
 		{name: "many", puts: len(weird), dels: len(weird)},
 		{name: "more", puts: 2, more: true},
+		{name: "one drop", drops: 1},
+		{name: "drops and rows", drops: len(weird), puts: 2, dels: 2, more: true},
 		{name: "reset", reset: true, puts: 3, last: true},
 		{name: "empty reset", reset: true, last: true},
 		{name: "first part of a reset", reset: true, puts: 1, more: true},
@@ -36,6 +38,14 @@ func TestDiffWriter(t *testing.T) {
 		want := &wire.Diff{T: "diff", Space: "team/alpha", View: "9f86", From: cursor(3), To: cursor(9), Reset: shape.reset, More: shape.more}
 		w := wire.NewDiffWriter("team/alpha", "9f86", want.From, want.To, shape.reset)
 		var sum wire.Sum
+		for i := range shape.drops {
+			part := space.Part{In: "cards"}
+			if i > 0 {
+				part.Where = jsontext.Value(`{"a\\.b":"` + "\u2028" + `"}`)
+			}
+			want.Drop = append(want.Drop, part)
+		}
+		w.Drop(want.Drop)
 		for i := range shape.puts {
 			row := wire.Row{Key: space.Key{Collection: "cards", ID: weird[i]}, Version: space.Seq(i + 1), Value: jsontext.Value("{\"a\":\"\u2028\"}")}
 			want.Put = append(want.Put, row)
@@ -47,7 +57,7 @@ func TestDiffWriter(t *testing.T) {
 			want.Del = append(want.Del, key.Pair())
 			w.Del(key)
 		}
-		if w.Empty() != (shape.puts+shape.dels == 0) {
+		if w.Empty() != (shape.drops+shape.puts+shape.dels == 0) {
 			t.Errorf("%s: Empty is %v", shape.name, w.Empty())
 		}
 		size := w.Size()

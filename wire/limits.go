@@ -23,6 +23,12 @@ type Limits struct {
 // messages they hold.
 const MaxCarried = 4 << 20
 
+// What a diff may drop by selector, so that one that revokes stays small.
+const (
+	MaxDrops     = 32  // selectors in one diff
+	MaxDropBytes = 512 // bytes of one selector
+)
+
 // DefaultLimits are those of docs/PROTOCOL.md, section 8.
 var DefaultLimits = Limits{
 	Message: 1 << 20, Entry: 256 << 10, Mutation: 512 << 10, Ops: 1000, Pushed: 1024, Depth: 32,

@@ -10,7 +10,7 @@ import (
 // messages themselves are in client.go; TestDecodeMatchesTags keeps both alike.
 var (
 	namesHello       = []string{"t", "v", "token", "user", "agent"}
-	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "scope", "presence"}
+	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "scope", "presence", "drops"}
 	namesSpace       = []string{"t", "space"}
 	namesPush        = []string{"t", "space", "muts"}
 	namesPushRequest = []string{"muts", "client"}
@@ -189,6 +189,8 @@ func (s *scanner) openMessage() *Open {
 			m.Was = s.view()
 		case "presence":
 			m.Presence = s.bool()
+		case "drops":
+			m.Drops = s.bool()
 		}
 	}
 	f.need(2)

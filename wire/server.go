@@ -74,6 +74,7 @@ type Diff struct {
 	To    space.Cursor    `json:"to"`
 	Reset bool            `json:"reset,omitzero"`
 	More  bool            `json:"more,omitzero"`
+	Drop  []space.Part    `json:"drop,omitzero"` // on the first part: what is held of it goes before Put and Del are carried out
 	Put   []Row           `json:"put,omitzero"`
 	Del   []space.KeyPair `json:"del,omitzero"`
 	Count *int            `json:"count,omitzero"` // of the whole view, at the end of a reset

@@ -40,6 +40,9 @@ type Config struct {
 	// PartBytes is the size, about, of the parts that a long catch-up is sent in; 0
 	// is 64 KiB.
 	PartBytes int
+	// EagerDrops sends a drop for all that it can be sent for, even if it saves
+	// nothing: for tests with few entries.
+	EagerDrops bool
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -54,5 +57,6 @@ type Bugs struct {
 	StaysMember   bool // a commit that changes relations changes no live member's scope
 	NewKeysOnly   bool // of a changed entry only the keys that it has now are looked up
 	AnyScope      bool // the name of a replica's scope is not compared
+	BlindDrops    bool // what a drop covers and the replica is to keep is not sent again
 	TodaysScope   bool // what a replica held is taken to be what it may see now
 }

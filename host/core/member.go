@@ -34,6 +34,7 @@ type Member struct {
 	stale    bool         // has missed presence
 	waiting  int          // mutations queued
 	named    string       // the name of its rights that it was told of
+	drops    bool         // its replica understands drops
 }
 
 // Sees is what a member may see now of what it asked for, nil for one that only pushes.
@@ -73,6 +74,7 @@ type CatchUp struct {
 	with  *authz.Rights // under which held was found, or is to be
 	named string        // the name of the rights that the replica was told of
 	reset bool          // a whole view is sent
+	drops bool          // the replica understands drops
 
 	dropped atomic.Bool
 }
@@ -234,8 +236,24 @@ func (c *CatchUp) changes(keys []space.Key, before, after store.View, out *parts
 
 // difference adds the difference of two whole views, or one whole view.
 func (c *CatchUp) difference(next *kernel.View, before, after kernel.Snapshot, out *parts) error {
-	for step, err := range kernel.Diff(c.held, before, next, after) {
+	gone, few, whole, err := c.lost(next, before, after)
+	if err != nil {
+		return err
+	}
+	if whole {
+		for _, step := range few {
+			if err := out.add(step); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	out.w.Drop(gone.parts())
+	for step, err := range kernel.Compare(c.held, before, next, after, kernel.Collections(c.held, next)) {
 		if err != nil {
+			return err
+		}
+		if step, err = gone.amend(step, c.cfg.Bugs.BlindDrops); err != nil {
 			return err
 		}
 		if err := out.add(step); err != nil {

@@ -146,7 +146,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 		if catch, err = s.resume(ctx, req, s.catchUp(want, rights), was, opened); err != nil {
 			return err
 		}
-		catch.named = opened.Scope
+		catch.named, catch.drops = opened.Scope, req.Drops
 	}
 
 	// The open of a connection that has broken may be read after that of the
@@ -159,7 +159,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	// Nothing can fail from here on.
 	s.leaveView(m)
 	s.disown(m)
-	m.client, m.want, m.view, m.named = req.Client, want, nil, opened.Scope
+	m.client, m.want, m.view, m.named, m.drops = req.Client, want, nil, opened.Scope, req.Drops
 	m.setCatchUp(catch)
 	s.members.add(m)
 	if !m.client.IsZero() {

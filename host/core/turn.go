@@ -179,7 +179,7 @@ func (s *Space) lagAll() {
 func (s *Space) lag(m *Member) {
 	s.leaveView(m)
 	c := s.catchUp(m.want, m.rights(s))
-	c.held, c.from, c.named = m.view, m.cursor, m.named
+	c.held, c.from, c.named, c.drops = m.view, m.cursor, m.named, m.drops
 	m.setCatchUp(c)
 	s.cfg.Lagging(m)
 }

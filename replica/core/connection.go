@@ -90,7 +90,7 @@ func (c *Core) OpenMessage() *wire.Open {
 	k.asked++
 	k.open, k.live, k.viewID, k.seq = false, false, "", nil
 	k.sent, k.barrier, k.forked = 0, 0, false
-	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View}
+	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View, Drops: c.view != nil}
 	if m.Cursor = c.from(); m.Cursor != "" {
 		m.Scope = c.meta.Scope
 		if !sameView(c.HeldOf, c.meta.View) {

@@ -21,6 +21,8 @@ type sequence struct {
 	keys []space.Key     // that change
 	all  bool            // too many of them to name
 
+	dropped []space.Key // covered by drops, to be deleted before any row of the diff
+
 	parts  []*wire.Diff // not yet written ahead
 	bytes  int          // of parts, about
 	staged bool         // some are
@@ -55,6 +57,10 @@ func (c *Core) diff(ctx context.Context, now time.Time, d *wire.Diff) (Effects, 
 	if err := c.checkRows(d, seq); err != nil {
 		return c.refuse(err), nil
 	}
+	drops, err := checkDrops(d, first)
+	if err != nil {
+		return c.refuse(err), nil
+	}
 	if bad, err := c.checkVersions(ctx, d); err != nil {
 		return Effects{}, err
 	} else if bad != nil {
@@ -70,6 +76,9 @@ func (c *Core) diff(ctx context.Context, now time.Time, d *wire.Diff) (Effects, 
 		}
 	}
 	seq.note(d)
+	if err := c.drop(ctx, now, drops, seq); err != nil {
+		return Effects{}, err
+	}
 	if d.Scope != "" {
 		k.scope = d.Scope // told with the last part
 	}
@@ -78,11 +87,15 @@ func (c *Core) diff(ctx context.Context, now time.Time, d *wire.Diff) (Effects, 
 			return c.refuse(err), nil
 		}
 	}
-	if !first || d.More || d.Reset {
+	if !first || d.More || d.Reset || seq.staged {
 		return c.stage(ctx, now, d, seq)
 	}
 	s := c.begin()
+	if !c.opt.Bugs.DropLast {
+		s.dropRows(seq)
+	}
 	s.rowsOf(c, d)
+	s.dropRows(seq)
 	return c.finish(ctx, now, s, seq)
 }
 

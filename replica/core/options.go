@@ -37,6 +37,10 @@ type Options struct {
 	// are also bounded to 10 MiB.
 	KeepDone int
 
+	// Chunk is how many entries one step of housekeeping touches, which bounds its
+	// memory; 0 means 1,000. Tests lower it.
+	Chunk int
+
 	// Bugs is for the simulator's self-test only.
 	Bugs Bugs
 }
@@ -46,6 +50,7 @@ type Options struct {
 type Bugs struct {
 	ShowHalfDiff     bool // shows the parts of a diff as they come
 	DropRemove       bool // ignores what a diff takes away
+	DropLast         bool // carries out what a diff drops by selector after its rows
 	LostAckOnRestart bool // takes mutations from the stored queue when they are sent
 	DoubleResend     bool // gives what it sends again new ids
 	AcceptAnyDigest  bool // does not check where a diff begins
@@ -55,6 +60,7 @@ const (
 	defaultMaxQueue      = 10_000
 	defaultMaxQueueBytes = 64 << 20
 	defaultKeepDone      = 1_000
+	defaultChunk         = 1_000
 	maxDoneBytes         = 10 << 20
 )
 
@@ -65,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxQueueBytes <= 0 {
 		o.MaxQueueBytes = defaultMaxQueueBytes
+	}
+	if o.Chunk <= 0 {
+		o.Chunk = defaultChunk
 	}
 	if o.KeepDone == 0 {
 		o.KeepDone = defaultKeepDone

@@ -10,9 +10,6 @@ import (
 	"github.com/syncline/syncline/wire"
 )
 
-// chunk is how many entries one step of housekeeping touches: its memory bound.
-const chunk = 1000
-
 // stageBytes is how much of a diff in parts is held in memory before it is written
 // ahead: enough to make the writes few, little enough for anybody. Tests lower it.
 var stageBytes = 1 << 20
@@ -38,6 +35,7 @@ func (c *Core) stage(ctx context.Context, now time.Time, d *wire.Diff, seq *sequ
 		}
 		s.touch()
 	}
+	s.dropRows(seq)
 	for _, part := range seq.parts {
 		s.rowsOf(c, part)
 	}
@@ -108,7 +106,7 @@ func (c *Core) sweepable(ctx context.Context, collection, after string, start sp
 			continue
 		}
 		rows[e.Key] = nil
-		if last = e.Key.ID; len(rows) == chunk {
+		if last = e.Key.ID; len(rows) == c.opt.Chunk {
 			break
 		}
 	}
@@ -138,7 +136,7 @@ func (c *Core) rollBack(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		for part := range slices.Chunk(changes, chunk) {
+		for part := range slices.Chunk(changes, c.opt.Chunk) {
 			rows, err := c.older(ctx, at, part)
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@
 import type { Entry, View } from "./api.js";
 import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State } from "./chunk.js";
 import { SynclineError } from "./errors.js";
+import type { Cover } from "./drop.js";
 import type { Changes, Store } from "./store.js";
 import type { Confirmed } from "./sum.js";
 import type { Del, Put } from "./wire.js";
@@ -24,6 +25,8 @@ export interface Delta {
   readonly cursor: string;
   readonly view: View;
   readonly scope?: string | undefined;
+  /** Comes before the others. */
+  readonly drop?: View | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
 }
@@ -85,10 +88,10 @@ export class Archive {
    * chunk away. Rejects as {@link open}, and with `busy` if that goes on and on.
    */
   async read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry> }> {
-    return this.#steady(await this.#load(), async ({ manifest, rev, changes }) => {
+    return this.#steady(await this.#load(), async ({ manifest, rev, changes, drops }) => {
       const entries = new Map<string, Entry>();
       let tell = first;
-      for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection))) {
+      for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection), drops.get(collection))) {
         for (const entry of rows) entries.set(entry.id, entry);
         if (entries.size > 0) {
           tell?.([...entries.values()]);
@@ -100,11 +103,11 @@ export class Archive {
   }
 
   /** What adds a delta to the log. Throws `bad_rev` if it does not follow. */
-  append({ rev, cursor, view, scope, put, del }: Delta): Changes {
+  append({ rev, cursor, view, scope, drop, put, del }: Delta): Changes {
     const state = this.#state;
     if (rev !== state.rev + 1) throw badRev(rev);
     const same = JSON.stringify(view) === JSON.stringify(state.view);
-    const logged = { rev, cursor, view: same ? undefined : view, scope, put, del };
+    const logged = { rev, cursor, view: same ? undefined : view, scope, drop, put, del };
     const text = loggedText(logged);
     const record: [string, string] = [this.#logKey(rev), text];
     advance(state, logged, text.length);
@@ -126,12 +129,12 @@ export class Archive {
     let size = 0;
     for (const changed of this.#state.changes.values()) for (const chunk of changed.keys()) size += chunk?.size ?? 0;
     if (this.#state.weight <= (all ? 0 : Math.max(MIN_LOG, size / SHARE))) return undefined;
-    return this.#steady(this.#state, async ({ manifest, rev, cursor, view, scope, changes }) => {
+    return this.#steady(this.#state, async ({ manifest, rev, cursor, view, scope, changes, drops }) => {
       const pieces = new Map<string, readonly (Chunk | Draft)[]>(manifest.collections);
       const del: string[] = [];
       for (const [name, changed] of changes) {
         const old = manifest.collections.get(name) ?? [];
-        const now = await this.#folded(name, old, changed);
+        const now = await this.#folded(name, old, changed, drops.get(name));
         for (const chunk of old) if (!now.includes(chunk)) del.push(this.#chunkKey(chunk.n));
         pieces.set(name, now);
       }
@@ -186,24 +189,24 @@ export class Archive {
   }
 
   /** The rows of chunks, with changes made; those of the first as soon as may be. Without chunks: once, the rows of none. */
-  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed): AsyncGenerator<readonly [Chunk | undefined, readonly Entry[]]> {
+  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed, drops?: readonly Cover[]): AsyncGenerator<readonly [Chunk | undefined, readonly Entry[]]> {
     if (chunks.length === 0) yield [undefined, merge([], changed?.get(undefined))];
     for (let from = 0, to = 1; from < chunks.length; from = to, to += BATCH) {
       const some = chunks.slice(from, to);
       const texts = await this.#store.get(some.map(({ n }) => this.#chunkKey(n)));
-      for (const [i, chunk] of some.entries()) yield [chunk, merge(rowsOf(chunk, texts[i], name), changed?.get(chunk))];
+      for (const [i, chunk] of some.entries()) yield [chunk, merge(rowsOf(chunk, texts[i], name), changed?.get(chunk), drops)];
     }
   }
 
   /** The chunks of a collection with the log in them. Those that it does not touch stay, but for small ones beside those that it does. */
-  async #folded(name: string, old: readonly Chunk[], changed: Changed): Promise<(Chunk | Draft)[]> {
+  async #folded(name: string, old: readonly Chunk[], changed: Changed, drops?: readonly Cover[]): Promise<(Chunk | Draft)[]> {
     const touched = (i: number): boolean => changed.has(old[i]);
     const taken = old.filter((chunk, i) => changed.has(chunk) || (chunk.size < MAX_SIZE / 2 && chunk.rows < MAX_ROWS / 2 && (touched(i - 1) || touched(i + 1))));
     const pieces: (Chunk | Draft)[] = [];
     // Rows of neighbours are packed together.
     let run: Entry[] = [];
     let at = 0;
-    for await (const [chunk, rows] of this.#rows(name, taken, changed)) {
+    for await (const [chunk, rows] of this.#rows(name, taken, changed, drops)) {
       const next = chunk ? old.indexOf(chunk) : 0;
       if (next > at) {
         pieces.push(...pack(run), ...old.slice(at, next));

@@ -293,7 +293,7 @@ export class Board implements Space {
 
   /** Brings queries and status up to date with the replica, and then tells the application. A channel's step has rows. */
   #take(step: Step, rows?: Rows): void {
-    if (this.#attached) this.#keeper.record(step, this.#channel.view, { put: rows?.put ?? [], del: rows?.del ?? [] });
+    if (this.#attached) this.#keeper.record(step, this.#channel.view, rows ?? { put: [], del: [] });
     const lists = step.queued.length + step.applied.length + step.rejected.length + step.forgotten.length > 0;
     if (lists) {
       this.#pending = this.#rejected = undefined;
@@ -312,8 +312,9 @@ export class Board implements Space {
     for (const mutation of step.applied) this.#events.emit({ kind: "applied", at, mutation });
     for (const rejected of step.rejected) this.#events.emit({ kind: "rejected", at, rejected });
     if (rows === undefined && !step.reset) return;
-    const { put = [], del = [] } = rows ?? {};
-    this.#events.emit({ kind: "commit", at, seq: this.#replica.seq, changed: put.length, removed: del.length, reset: step.reset });
+    const { drop, put = [], del = [] } = rows ?? {};
+    const removed = drop === undefined ? del.length : step.changes.filter(({ after }) => after === undefined).length;
+    this.#events.emit({ kind: "commit", at, seq: this.#replica.seq, changed: put.length, removed, reset: step.reset });
   }
 
   #refresh(lists = false): void {

@@ -3,7 +3,7 @@ import { Audit } from "./audit.js";
 import { SynclineError } from "./errors.js";
 import type { Peers } from "./presence.js";
 import { Pusher } from "./pusher.js";
-import type { Replica } from "./replica.js";
+import type { Patch, Replica } from "./replica.js";
 import type { Member, Session } from "./session.js";
 import type { Step } from "./step.js";
 import { sameView } from "./view.js";
@@ -21,7 +21,7 @@ export interface ChannelEvents {
 }
 
 /** Confirmed rows that a diff has changed. */
-export type Rows = Pick<DiffMessage, "put" | "del">;
+export type Rows = Pick<Patch, "drop" | "put" | "del">;
 
 /** Under which client id the queue is sent. */
 export interface Identity {
@@ -215,7 +215,7 @@ export class Channel implements Member {
         space: this.path,
         client: this.#identity.client,
         acked: queue.acked,
-        ...(this.#view.length > 0 && { view: this.#view }),
+        ...(this.#view.length > 0 && { view: this.#view, drops: true }),
         ...(cursor !== undefined && { cursor }),
         ...(changed && { was: this.#was }),
         ...(cursor !== undefined && scope && { scope }),

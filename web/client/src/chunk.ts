@@ -7,6 +7,7 @@
  */
 
 import type { Entry, View } from "./api.js";
+import { type Cover, coverOf, isDrops } from "./drop.js";
 import { SynclineError } from "./errors.js";
 import { type Doc, isDoc } from "./value.js";
 import type { Del, Put } from "./wire.js";
@@ -50,6 +51,8 @@ export interface Logged {
   readonly view?: View | undefined;
   /** Each time, so that none is what one who does not know of scopes has written. */
   readonly scope?: string | undefined;
+  /** Comes before the others. */
+  readonly drop?: View | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
 }
@@ -68,6 +71,8 @@ export interface State {
   scope: string | undefined;
   /** By collection. */
   readonly changes: Map<string, Map<Chunk | undefined, Map<string, Entry | undefined>>>;
+  /** By collection, what of the chunks the log drops. Every chunk there is among the changes. */
+  readonly drops: Map<string, Cover[]>;
   /** What the log costs to read, in code units. */
   weight: number;
 }
@@ -149,9 +154,9 @@ export function loggedText(logged: Logged): string {
 
 /** Reads the record of a rev. Throws {@link DamageError}. */
 export function loggedOf(text: string | undefined, at: number): Logged {
-  const { rev, cursor, view, scope, put, del } = unseal(text);
-  check(rev === at && isText(cursor) && isPlace(cursor, view, scope) && isList(put, isPut) && isList(del, isDel), `record ${at} of the log`);
-  return { rev, cursor, view, scope, put, del } as unknown as Logged;
+  const { rev, cursor, view, scope, drop, put, del } = unseal(text);
+  check(rev === at && isText(cursor) && isPlace(cursor, view, scope) && (drop === undefined || isDrops(drop)) && isList(put, isPut) && isList(del, isDel), `record ${at} of the log`);
+  return { rev, cursor, view, scope, drop, put, del } as unknown as Logged;
 }
 
 /** Reads a chunk of a collection. Throws {@link DamageError} if its rows are not those that were written. */
@@ -174,11 +179,11 @@ export function rowsOf({ n, first, rows, sum }: Chunk, text: string | undefined,
 /** The state of a manifest and an empty log; by default that of an empty store. */
 export function begin(manifest = NOTHING, text?: string): State {
   const { rev, cursor, view, scope } = manifest;
-  return { text, manifest, rev, cursor, view, scope, changes: new Map(), weight: 0 };
+  return { text, manifest, rev, cursor, view, scope, changes: new Map(), drops: new Map(), weight: 0 };
 }
 
 /** Takes a record, with so many code units of text, as the next one of the log. */
-export function advance(state: State, { rev, cursor, view, scope, put, del }: Logged, size: number): void {
+export function advance(state: State, { rev, cursor, view, scope, drop = [], put, del }: Logged, size: number): void {
   state.rev = rev;
   state.cursor = cursor;
   state.view = view ?? state.view;
@@ -188,6 +193,13 @@ export function advance(state: State, { rev, cursor, view, scope, put, del }: Lo
     const chunk = find(state.manifest.collections.get(name) ?? [], id);
     under(under(state.changes, name), chunk).set(id, row);
   };
+  const { names, covers } = coverOf(drop);
+  for (const name of names) {
+    const changed = under(state.changes, name);
+    for (const rows of changed.values()) for (const [id, row] of rows) if (row !== undefined && covers(name, row.value)) rows.set(id, undefined);
+    for (const chunk of state.manifest.collections.get(name) ?? []) under(changed, chunk);
+    state.drops.set(name, [...(state.drops.get(name) ?? []), covers]);
+  }
   for (const [name, id, version, value] of put) note(name, id, entryOf(name, id, version, value));
   for (const [name, id] of del) note(name, id);
 }
@@ -214,10 +226,10 @@ export function sort(rows: Entry[]): Entry[] {
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Rows with changes made, in order; undefined: the entry is deleted. */
-export function merge(rows: readonly Entry[], changed?: ReadonlyMap<string, Entry | undefined>): readonly Entry[] {
+/** Rows with drops and changes made, in order; undefined: the entry is deleted. */
+export function merge(rows: readonly Entry[], changed?: ReadonlyMap<string, Entry | undefined>, drops: readonly Cover[] = []): readonly Entry[] {
   if (changed === undefined) return rows;
-  const merged = rows.filter(({ id }) => !changed.has(id));
+  const merged = rows.filter(({ collection, id, value }) => !changed.has(id) && !drops.some((covers) => covers(collection, value)));
   for (const row of changed.values()) if (row !== undefined) merged.push(row);
   return sort(merged);
 }

@@ -151,7 +151,7 @@ export class Keeper implements Desk {
   }
 
   /** The leader's replica has made this step, which changed confirmed rows so, or replaced confirmed state. */
-  record(step: Step, view: View, rows: Pick<Patch, "put" | "del">): void {
+  record(step: Step, view: View, rows: Pick<Patch, "drop" | "put" | "del">): void {
     if (this.#vault === undefined) return;
     // What another tab has made and nobody has seen stored may have left the queue here: of its end nothing is known.
     const applied = step.applied.filter(({ order }) => order < UNSAVED);
@@ -159,7 +159,7 @@ export class Keeper implements Desk {
     for (const { id } of applied) this.#ledger.finished(id);
     for (const id of rejected) this.#ledger.finished(id);
     if (this.#broken !== undefined || this.house.epoch === undefined) return; // all is written anew later
-    if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && !step.reset && this.replica.scope === this.#mirror.scope) return;
+    if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && rows.drop === undefined && !step.reset && this.replica.scope === this.#mirror.scope) return;
     const left = [...applied, ...rejected.map((id) => this.replica.refused(id))].filter((item) => item.order < UNSAVED);
     const first = this.#mirror.record({
       patch: {

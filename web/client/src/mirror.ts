@@ -1,6 +1,7 @@
 import type { Entry, View } from "./api.js";
 import type { Held } from "./archive.js";
 import type { Desk } from "./desk.js";
+import { coverOf } from "./drop.js";
 import { SynclineError } from "./errors.js";
 import type { Patch } from "./replica.js";
 import type { Confirmed } from "./sum.js";
@@ -91,7 +92,7 @@ export class Mirror {
     if (reset !== undefined) this.#desk.post("stale");
     else this.#desk.post("patch", { rev, patch, view });
     await vault.fold(epoch);
-    if (patch.del.length > 0) this.clean();
+    if (patch.del.length > 0 || patch.drop !== undefined) this.clean();
   }
 
   /** The leader's store is soon to hold nothing of entries that are gone, where rules say what may be seen. */
@@ -211,6 +212,8 @@ export class Mirror {
       if (replica.loaded(collection)) continue;
       for (const { patch, rev: own } of this.#passed) {
         if (own !== undefined && own <= rev) continue;
+        const { covers } = coverOf(patch.drop ?? []);
+        for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
         for (const [name, id, version, value] of patch.put) {
           if (name === collection) entries.set(id, { collection, id, version, value, state: "confirmed" });
         }
@@ -223,13 +226,17 @@ export class Mirror {
 }
 
 /** Rows of several patches as of the last. */
-function merge(patches: readonly Patch[]): Pick<Patch, "put" | "del"> {
+function merge(patches: readonly Patch[]): Pick<Patch, "drop" | "put" | "del"> {
   const [only] = patches;
-  if (patches.length === 1 && only !== undefined) return { put: only.put, del: only.del };
+  if (patches.length === 1 && only !== undefined) return { drop: only.drop, put: only.put, del: only.del };
+  const drops: View[number][] = [];
   const rows = new Map<string, Patch["put"][number] | Patch["del"][number]>();
-  for (const { put, del } of patches) {
+  for (const { drop = [], put, del } of patches) {
+    drops.push(...drop);
+    const { covers } = coverOf(drop);
+    for (const [key, row] of drop.length > 0 ? rows : []) if (row.length === 4 && covers(row[0], row[3])) rows.set(key, [row[0], row[1]]);
     for (const row of [...put, ...del]) rows.set(row[0] + "/" + row[1], row);
   }
   const all = [...rows.values()];
-  return { put: all.filter((row) => row.length === 4), del: all.filter((row) => row.length === 2) };
+  return { drop: drops.length > 0 ? drops : undefined, put: all.filter((row) => row.length === 4), del: all.filter((row) => row.length === 2) };
 }

@@ -1,4 +1,5 @@
-import type { Entry, Outcome, Rejected } from "./api.js";
+import type { Entry, Outcome, Rejected, View } from "./api.js";
+import { coverOf } from "./drop.js";
 import { Item, UNSAVED } from "./item.js";
 import { keyOf, splitKey, type Key } from "./key.js";
 import { Overlay } from "./overlay.js";
@@ -12,7 +13,7 @@ import { seqOf, type Del, type DiffMessage, type Put } from "./wire.js";
 
 /** What {@link Replica.diff} made of a diff. */
 export type DiffResult =
-  | { readonly kind: "applied"; readonly step: Step; readonly put: readonly Put[]; readonly del: readonly Del[] }
+  | { readonly kind: "applied"; readonly step: Step; readonly drop?: View | undefined; readonly put: readonly Put[]; readonly del: readonly Del[] }
   /** A part of a whole that has not come yet, or nothing new. */
   | { readonly kind: "nothing" }
   /** Diffs are missing before this one. */
@@ -24,6 +25,8 @@ export type DiffResult =
 export interface Patch {
   readonly cursor: string | undefined;
   readonly scope: string | undefined;
+  /** Comes before `put` and `del`. */
+  readonly drop?: View | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
   /** Left the queue because confirmed state holds them. */
@@ -308,7 +311,7 @@ export class Replica {
   /** Takes a diff of the view that is open. `forked`: versions of before it mean nothing. `due`: it must be a reset. */
   diff(diff: DiffMessage, forked = false, due = false): DiffResult {
     if (this.#parts?.endedBy(diff)) this.#parts = undefined;
-    if (this.#parts?.takes(diff) === false) return this.#drop("gap"); // the end of these is missing
+    if (this.#parts !== undefined && (!this.#parts.takes(diff) || diff.drop !== undefined)) return this.#drop("gap"); // the end of these is missing
     const parts = (this.#parts ??= new Parts(diff, forked ? new Map() : this.#confirmed));
     if (!parts.reset) {
       if (due || seqOf(diff.from) > this.#seq || this.#cursor === undefined) return this.#drop("gap");
@@ -334,6 +337,7 @@ export class Replica {
     return {
       kind: "applied",
       step: recorder.finish(),
+      drop: parts.diffs[0]?.drop,
       put: parts.diffs.flatMap(({ put = [] }) => put),
       del: parts.diffs.flatMap(({ del = [] }) => del),
     };
@@ -469,8 +473,10 @@ export class Replica {
   }
 
   /** Changes confirmed state; returns the keys that the queue names. */
-  #change(diffs: readonly Pick<DiffMessage, "put" | "del">[], recorder: Recorder): Key[] {
+  #change(diffs: readonly Pick<Patch, "drop" | "put" | "del">[] | readonly DiffMessage[], recorder: Recorder): Key[] {
     const named: Key[] = [];
+    /** What was dropped and not put again, by collection and id. */
+    const dropped = new Map<string, Map<string, Entry>>();
     // Without queue and rejected list what is confirmed is what is shown: no key is made, nothing is looked up twice.
     const plain = this.#queue.size + this.#refusals.size === 0;
     const change = (collection: string, id: string, before: Entry | undefined, after: Entry | undefined): void => {
@@ -485,18 +491,31 @@ export class Replica {
       if (after !== undefined) entries?.set(id, after);
       else entries?.delete(id);
     };
+    const { names, covers } = coverOf(diffs[0]?.drop ?? []);
+    for (const collection of names) {
+      const entries = this.#confirmed.get(collection);
+      if (entries === undefined || !this.loaded(collection)) continue;
+      const gone = new Map([...entries].filter(([, { value }]) => covers(collection, value)));
+      if (!plain) for (const id of gone.keys()) recorder.touching(keyOf(collection, id));
+      for (const id of gone.keys()) entries.delete(id);
+      dropped.set(collection, gone);
+    }
     for (const { put = [], del = [] } of diffs) {
       for (const [collection, id, version, value] of put) {
         if (!this.loaded(collection)) continue;
         let entries = this.#confirmed.get(collection);
         if (entries === undefined) this.#confirmed.set(collection, (entries = new Map<string, Entry>()));
-        const before = entries.get(id);
+        const gone = dropped.get(collection);
+        const before = entries.get(id) ?? gone?.get(id);
         if (before?.version !== version) change(collection, id, before, { collection, id, value, version, state: "confirmed" });
+        else entries.set(id, before);
+        gone?.delete(id);
       }
       for (const [collection, id] of del) {
         if (this.loaded(collection)) change(collection, id, this.#confirmed.get(collection)?.get(id), undefined);
       }
     }
+    for (const [collection, gone] of dropped) for (const [id, before] of gone) change(collection, id, before, undefined);
     return named;
   }
 

@@ -165,9 +165,9 @@ export class Vault {
 
   /** Writes what has happened, as the next rev. Rejects with {@link Deposed} if another tab leads. */
   async commit(epoch: number, rev: number, { patch, view: made, left, rejected, at, reset }: Record): Promise<void> {
-    const { cursor = "", scope, put, del } = patch;
+    const { cursor = "", scope, drop, put, del } = patch;
     const view = cursor === "" ? [] : made;
-    const changes = reset === undefined ? this.#archive.append({ rev, cursor, view, scope, put, del }) : this.#archive.replace(rev, cursor, view, reset, scope);
+    const changes = reset === undefined ? this.#archive.append({ rev, cursor, view, scope, drop, put, del }) : this.#archive.replace(rev, cursor, view, reset, scope);
     await this.#fenced(epoch, {
       ...changes,
       put: [...(changes.put ?? []), [this.#prefix + "s", String(at)], ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],

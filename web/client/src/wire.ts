@@ -1,4 +1,5 @@
-import type { Doc, Json, Outcome } from "./api.js";
+import type { Doc, Json, Outcome, View } from "./api.js";
+import { isDrops } from "./drop.js";
 import { SynclineError } from "./errors.js";
 
 /** The messages of the server, PROTOCOL.md; members that are not used here are left out. */
@@ -39,6 +40,8 @@ export interface DiffMessage {
   readonly view: string;
   readonly from: string;
   readonly to: string;
+  /** On the first part: goes of what is held before `put` and `del` are carried out. */
+  readonly drop?: View;
   readonly put?: readonly Put[];
   readonly del?: readonly Del[];
   readonly more?: boolean;
@@ -118,7 +121,7 @@ const shapes = new Map<unknown, Check>([
   ["closed", shape({ space: text })],
   ["opened", shape({ space: text, view: maybe(text), from: maybe(text), head: maybe(cursor), last: maybe(count), outcomes: maybe(list(outcome)), resume: maybe(text), reason: maybe(text), scope: maybe(text), self: maybe(text) })],
   ["ack", shape({ space: text, outcomes: list(outcome) })],
-  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text) })],
+  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, drop: maybe(isDrops), put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text) })],
   ["checked", shape({ space: text, view: text, at: cursor, count, sum: text })],
   ["present", shape({ space: text, reset: maybe(flag), peers: list(peer) })],
   ["cast", shape({ space: text, session: text, user: maybe(text), topic: text })],

@@ -5,6 +5,7 @@ import { Archive, DamageError, type Delta } from "../src/archive.js";
 import { hash, MAX_ROWS, MAX_SIZE, manifestOf, manifestText, type Manifest } from "../src/chunk.js";
 import type { Changes } from "../src/store.js";
 import type { Confirmed } from "../src/sum.js";
+import { coverOf } from "../src/drop.js";
 import { MapStore } from "./mapstore.js";
 
 // Much to compute, on machines that have other things to do.
@@ -29,8 +30,10 @@ class Model {
     return copy;
   }
 
-  apply({ rev, cursor, view, put, del }: Delta): void {
+  apply({ rev, cursor, view, drop = [], put, del }: Delta): void {
     Object.assign(this, { rev, cursor, view });
+    const { covers } = coverOf(drop);
+    for (const [name, entries] of this.contents) for (const [id, [, value]] of entries) if (covers(name, value)) entries.delete(id);
     for (const [name, id, version, value] of put) {
       if (!this.contents.has(name)) this.contents.set(name, new Map());
       this.contents.get(name)?.set(id, [version, value]);
@@ -152,6 +155,7 @@ describe("an archive", () => {
     rows: fc.constantFrom(0, 3, 100, 1000, 1000),
     size: fc.constantFrom(2, 40, 400),
     crash: fc.constantFrom(undefined, undefined, undefined, "before" as const, "after" as const),
+    drop: fc.option(fc.array(fc.record({ in: fc.constantFrom("cards", "people", "none"), where: fc.nat(100).map((n) => ({ n: { $lt: n } })) }, { requiredKeys: ["in"] }), { minLength: 1, maxLength: 2 }), { freq: 3, nil: undefined }),
   });
 
   it("holds what was put into it, whatever crashes", async () => {
@@ -162,9 +166,9 @@ describe("an archive", () => {
         store.map.set("s/", "before").set("s/b", "before").set("s/an", "behind").set("t", "behind");
         let model = new Model();
         let archive = new Archive(store, PREFIX);
-        for (const { kind, seed, rows, size, crash } of steps) {
+        for (const { kind, seed, rows, size, crash, drop } of steps) {
           const next = model.copy();
-          const made = delta(model, seed, rows, { size });
+          const made = { ...delta(model, seed, rows, { size }), drop: kind === "append" ? drop : undefined };
           let changes: Changes | undefined;
           if (kind === "append") {
             next.apply(made);
@@ -194,6 +198,23 @@ describe("an archive", () => {
       { numRuns: 25 },
     );
     expect(folds).toBeGreaterThan(3); // about 25
+  });
+
+  it("holds nothing more of what was dropped once it is folded, in a collection that nobody has read", async () => {
+    const store = new MapStore();
+    const archive = new Archive(store, PREFIX);
+    const rows = (word: string): Delta["put"] => Array.from({ length: 6000 }, (_, i) => ["cards", String(i), 1, { team: i % 3 === 0 ? "stays" : word }] as const);
+    await commit(store, archive.append({ rev: 1, cursor: "1-x", view: VIEW, put: rows("canary"), del: [] }));
+    await commit(store, (await archive.fold(true)) ?? {});
+    await commit(store, archive.append({ rev: 2, cursor: "2-x", view: VIEW, put: [["cards", "new", 2, { team: "canary" }], ["cards", "0", 2, { team: "canary" }]], del: [] }));
+    const one = archive.append({ rev: 3, cursor: "3-x", view: VIEW, drop: [{ in: "cards", where: { team: "canary" } }], put: [["cards", "late", 3, { team: "later" }]], del: [] });
+    expect(JSON.stringify(one).length).toBeLessThan(400);
+    await commit(store, one);
+    const left = (await new Archive(store, PREFIX).read("cards")).entries;
+    expect([left.size, left.has("new"), left.has("0"), left.has("late"), left.has("3")]).toEqual([2000, false, false, true, true]);
+    await commit(store, (await archive.fold(true)) ?? {});
+    expect([...store.map.values()].filter((text) => text.includes("canary"))).toEqual([]);
+    expect((await new Archive(store, PREFIX).read("cards")).entries).toEqual(left);
   });
 
   it("is empty before anything is written", async () => {
@@ -665,6 +686,8 @@ describe("damage", () => {
     ["a scope that is none", { ...record, scope: null }],
     ["no put", { ...record, put: undefined }],
     ["no del", { ...record, del: undefined }],
+    ["a drop that is none", { ...record, drop: [{}] }],
+    ["a drop by no selector", { ...record, drop: [{ in: "cards", where: { $no: 1 } }] }],
     ["a row without collection", { ...record, put: [["a", 1, {}]] }],
     ["a row that is none", { ...record, put: [null] }],
     ["a value that is none", { ...record, put: [["cards", "a", 1, 1]] }],

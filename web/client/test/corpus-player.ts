@@ -5,7 +5,7 @@ import { Client } from "../src/client.js";
 import { canonical } from "../src/value.js";
 import type { Event, Recording, Refusal, Row, Sent } from "./corpus-file.js";
 
-const COLLECTIONS = ["cards", "marks", "notes", "pair", "register"] as const;
+const COLLECTIONS = ["cards", "marks", "members", "notes", "pair", "register"] as const;
 
 /** What clients send, as far as it is looked at. */
 interface Message {

@@ -1,7 +1,7 @@
 /**
  * The TypeScript client goes through what the Go replica went through in the
  * simulator: the same messages, the same mutations, the same lost connections,
- * in recordings that `go test ./sim -run TestCorpus -update` makes. Crashes are
+ * in recordings that `go test ./sim -run Corpus -update` makes. Crashes are
  * not among them.
  *
  * After each event these must be equal:
@@ -49,14 +49,17 @@ async function replay(recording: Recording): Promise<void> {
   }
 }
 
-describe("the replica does what the one in Go did", () => {
-  const recordings = readCorpus(process.env["SYNCLINE_CORPUS"] ?? new URL("../../../testdata/vectors/replica-corpus.ndjson", import.meta.url));
+describe.each([
+  ["replica-corpus", 30],
+  ["drop-corpus", 20], // with rules, and drops by selector
+])("the replica does what the one in Go did: %s", (name, least) => {
+  const recordings = readCorpus(process.env["SYNCLINE_CORPUS"] ?? new URL(`../../../testdata/vectors/${name}.ndjson`, import.meta.url));
   beforeEach(() => {
     vi.useFakeTimers({ now: 0 });
   });
   afterEach(() => {
     vi.useRealTimers();
   });
-  it("in many schedules", () => expect(recordings.length).toBeGreaterThanOrEqual(30));
+  it("in many schedules", () => expect(recordings.length).toBeGreaterThanOrEqual(least));
   it.each(recordings.map((recording) => [recording.schedule, recording] as const))("in schedule %d", (_, recording) => replay(recording), 120_000);
 });

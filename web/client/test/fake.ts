@@ -96,10 +96,11 @@ export class FakeSpace {
   }
 
   /** From now on other entries may be seen; members are told the difference. */
-  rescope(name: string, sees: Sees): void {
+  /** With drops, which must cover all that goes, nothing that goes is named. */
+  rescope(name: string, sees: Sees, drop?: View): void {
     this.scope = name;
     this.scopes.set(name, sees);
-    for (const member of this.members.values()) if (member.view.length > 0) this.diff(member, member.seq, this.keys(), { scope: name });
+    for (const member of this.members.values()) if (member.view.length > 0) this.diff(member, member.seq, this.keys(), { scope: name, drop });
   }
 
   /** Nobody may have it open any more. */
@@ -136,7 +137,7 @@ export class FakeSpace {
       const [collection, id] = [key.slice(0, at), key.slice(at + 1)];
       const entry = this.data.get(key);
       if (entry && this.inView(member.view, key, entry.value)) put.push([collection, id, entry.version, entry.value]);
-      else if (more["reset"] !== true) del.push([collection, id]);
+      else if (more["reset"] !== true && more["drop"] === undefined) del.push([collection, id]);
     }
     const fromCursor = from === 0 ? "0" : `${from}-${this.epoch}`;
     const base = { t: "diff", space: this.path, view: member.viewID, from: fromCursor, to: this.cursor() };

@@ -356,6 +356,59 @@ describe("a scope", () => {
   });
 });
 
+describe("what is dropped by selector", () => {
+  const dump = (): Promise<[string, string][]> => disk.call((table) => [...table.entries()]);
+  const fill = async (): Promise<void> => {
+    server.space().rescope("s1", () => true);
+    for (let i = 0; i < 5; i++) server.space().write({ op: "put", in: "cards", id: `c${i}`, value: { team: i < 4 ? "canary" : "other", i } });
+    await rest();
+  };
+  const revoke = (): void => server.space().rescope("s2", (_, { team, i }) => team !== "canary" || i === 3, [{ in: "cards", where: { team: "canary" } }]);
+  const left = { "cards/c3": { team: "canary", i: 3 }, "cards/c4": { team: "other", i: 4 } };
+
+  it("goes in all tabs at once, and then from the disk; what is queued stays", async () => {
+    const [a, b] = [tab(), tab()];
+    await fill();
+    server.answer = ({ t }) => t === "push";
+    const made = b.space.patch("cards", "c1", { $set: { mine: true } });
+    await rest();
+    const [kept] = a.query.rows.filter(({ id }) => id === "c3");
+    const seen: string[][] = [];
+    a.query.subscribe(() => seen.push(a.query.rows.map(({ id }) => id)));
+    revoke();
+    await rest();
+    for (const { cards, space } of [a, b]) {
+      expect(cards).toEqual(left);
+      expect(space.pending.map(({ id }) => id)).toEqual([made.id]);
+    }
+    expect(seen).toEqual([["c3", "c4"]]);
+    expect(a.query.rows[0]).toBe(kept); // it was dropped and put again as it was: nothing of it changes
+    await pass(3000);
+    const rows = (await dump()).filter(([key]) => !key.startsWith("demo/board\0q"));
+    expect(JSON.stringify(rows).match(/canary/g)).toHaveLength(1);
+    await closing(a);
+    await closing(b);
+    server.answer = () => true;
+    const again = tab();
+    await rest();
+    expect(again.cards).toEqual(left);
+  });
+
+  it("goes from a collection that is only on the disk", async () => {
+    const first = tab();
+    await fill();
+    await closing(first);
+    const second = tab();
+    second.query.close();
+    await rest();
+    revoke();
+    await rest();
+    await pass(3000);
+    expect(JSON.stringify(await dump()).match(/canary/g)).toHaveLength(1);
+    expect(second.space.get("cards", "c1")).toBeUndefined();
+  });
+});
+
 describe("a space that is forbidden", () => {
   const dump = (): Promise<[string, string][]> => disk.call((table) => [...table.entries()]);
   const fill = async (): Promise<void> => {

@@ -100,7 +100,7 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
         break;
       case "scope":
         if (n % 3 === 0) server.space().scopes.clear();
-        server.space().rescope(`s${n}`, (key) => key !== `cards/w${n % 5}`);
+        server.space().rescope(`s${n}`, (key) => key !== `cards/w${n % 5}`, n % 2 === 0 ? [{ in: "cards" }] : undefined);
         break;
       case "forbid":
         server.space().forbid();
