@@ -85,7 +85,10 @@ class IndexedDBStore implements Store {
   }
 
   get(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
-    return this.#call("readonly", (table, done) => read(table, keys, done));
+    return this.#call("readonly", (table, done) => {
+      read(table, keys, done);
+      table.transaction.commit();
+    });
   }
 
   range(from: string, to: string): Promise<readonly (readonly [key: string, value: string])[]> {
@@ -96,6 +99,7 @@ class IndexedDBStore implements Store {
       const keys = table.getAllKeys(range);
       const values: IDBRequest<string[]> = table.getAll(range);
       values.onsuccess = () => done(values.result.map((value, i) => [keys.result[i] as string, value]));
+      table.transaction.commit();
     });
   }
 
@@ -124,6 +128,7 @@ class IndexedDBStore implements Store {
             }
             for (const key of del) table.delete(key);
             for (const [key, value] of put) table.put(value, key);
+            table.transaction.commit();
           } catch (cause) {
             fail(cause, true);
           }
@@ -153,7 +158,9 @@ class IndexedDBStore implements Store {
     }
   }
 
-  /** One transaction. It resolves, once that is made, to what `start` hands to `done` last; `fail` undoes it and rejects, with an error of IndexedDB's made ours. */
+  /**
+   * One transaction. `start` asks for its end as soon as it has asked for all else, or it would end in a later turn of this page: one
+   * that is frozen meanwhile keeps the store from all other tabs, in Chromium for a minute. It resolves, once that is made, to what `start` hands to `done` last; `fail` undoes it and rejects, with an error of IndexedDB's made ours. */
   #call<T>(
     mode: IDBTransactionMode,
     start: (table: IDBObjectStore, done: (value: T) => void, fail: (error: unknown, theirs: boolean) => void) => void,
