@@ -18,7 +18,7 @@ func TestZeroSession(t *testing.T) {
 	for name, rules := range map[string]*authz.Rules{"development": authz.Development{}.Rules("a"), "a policy": policy(t, `{}`).Rules("a")} {
 		g := s.In(rules).Guard(nil, time.Time{})
 		refusal, err := g.Write(nil, space.Key{Collection: "c", ID: "x"}, func() (space.Version, error) { return space.Version{}, nil }, space.Version{Seq: 1, Payload: []byte(`{}`)})
-		_, _, read := g.Sight("c").See("c", 0, map[string]any{})
+		_, _, read := g.Sight("c").See("c", map[string]any{})
 		scope := s.In(rules).Scope([]string{"c"}, nil)
 		if scope.Open() || sees(scope, "c") || refusal == nil || err != nil || read {
 			t.Errorf("%s: %+v, write %v, %v, read %v", name, scope, refusal, err, read)
@@ -28,7 +28,7 @@ func TestZeroSession(t *testing.T) {
 
 // sees reports whether a scope shows an empty entry of a collection.
 func sees(s *authz.Scope, collection string) bool {
-	_, _, visible := s.See(collection, 0, map[string]any{})
+	_, _, visible := s.See(collection, map[string]any{})
 	return visible
 }
 

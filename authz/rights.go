@@ -222,7 +222,7 @@ func (s *Scope) Open() bool { return s.open }
 func (s *Scope) ID() string { return s.id }
 
 // See implements kernel.Filter.
-func (s *Scope) See(collection string, _ int, doc map[string]any) (shown map[string]any, whole, visible bool) {
+func (s *Scope) See(collection string, doc map[string]any) (shown map[string]any, whole, visible bool) {
 	if s == everything {
 		return doc, true, true
 	}
@@ -249,12 +249,6 @@ func (of *sight) mask(doc map[string]any) (shown map[string]any, whole bool) {
 func (s *Scope) Masks(collection string) bool {
 	of := s.sights[collection]
 	return of != nil && len(of.hidden) > 0
-}
-
-// Whole implements kernel.Filter.
-func (s *Scope) Whole(collection string, _ int) bool {
-	of := s.sights[collection]
-	return of == nil || len(of.hidden) == 0
 }
 
 // Keys yields the keys of a collection that the scope holds. One that allows
@@ -293,7 +287,7 @@ func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), s
 	return nil, nil
 }
 func (unguarded) Sight(string) kernel.Filter { return nil }
-func (unguarded) Restore(_ space.Key, _ int, _, made map[string]any) (map[string]any, *space.Refusal) {
+func (unguarded) Restore(_ space.Key, _, made map[string]any) (map[string]any, *space.Refusal) {
 	return made, nil
 }
 func (unguarded) Scope() string                                   { return "" }
@@ -355,7 +349,7 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 		return refused(key), nil
 	}
 	if in.Old != nil {
-		if _, _, visible := g.sight(key.Collection).See(key.Collection, kernel.Stored, in.Old); !visible {
+		if _, _, visible := g.sight(key.Collection).See(key.Collection, in.Old); !visible {
 			return refused(key), nil
 		}
 	}
@@ -394,7 +388,7 @@ func (g *guard) sight(collection string) *Scope {
 func (g *guard) Sight(collection string) kernel.Filter { return g.sight(collection) }
 
 // Restore implements kernel.Guard.
-func (g *guard) Restore(key space.Key, _ int, old, made map[string]any) (map[string]any, *space.Refusal) {
+func (g *guard) Restore(key space.Key, old, made map[string]any) (map[string]any, *space.Refusal) {
 	of := g.sight(key.Collection).sights[key.Collection]
 	if of == nil {
 		return made, nil

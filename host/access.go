@@ -74,7 +74,7 @@ func (r *Reading) Get(key space.Key) (space.Version, error) {
 	if err != nil {
 		return v, err
 	}
-	v, visible, err := kernel.Show(r.scope.Filter(), key, 0, v)
+	v, visible, err := kernel.Show(r.scope.Filter(), key, v)
 	if err != nil || !visible {
 		return space.Version{}, err
 	}
@@ -83,7 +83,7 @@ func (r *Reading) Get(key space.Key) (space.Version, error) {
 
 // Find is kernel.Find among what may be seen.
 func (r *Reading) Find(collection string, q *selector.Query) ([]kernel.Found, error) {
-	return kernel.Find(r.view, collection, 0, q, r.scope.Filter())
+	return kernel.Find(r.view, collection, q, r.scope.Filter())
 }
 
 // Limited reports whether rules say what may be seen: it may be less the next time.

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"iter"
 	"slices"
 
@@ -112,7 +111,6 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 	defer endWas()
 	is, endIs := matching(next, after, collection)
 	defer endIs()
-	other := old.parts[collection].version != next.parts[collection].version // one seq may be shown in two ways
 	a, errA, okA := was()
 	b, errB, okB := is()
 	for okA || okB {
@@ -136,7 +134,7 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 			}
 			b, errB, okB = is()
 		default:
-			if a.Entry.Seq != b.Entry.Seq || other && !bytes.Equal(a.Entry.Payload, b.Entry.Payload) {
+			if a.Entry.Seq != b.Entry.Seq {
 				b.Action = Put
 			}
 			if !yield(b, nil) {

@@ -54,10 +54,9 @@ type Guard interface {
 	// Sight is what may be seen of a collection, nil for everything as it is. To a
 	// mutation an entry that may not be seen is one that does not exist.
 	Sight(collection string) Filter
-	// Restore makes a whole record of the one that a program which speaks the given
-	// version of the collection has made of what it was shown of old, nil if there is
-	// no old one: what it was not shown stays. A nil refusal allows.
-	Restore(key space.Key, version int, old, made map[string]any) (whole map[string]any, refusal *space.Refusal)
+	// Restore makes a whole record of the one that was made of what is shown of old, nil
+	// if there is no old one: what is not shown stays. A nil refusal allows.
+	Restore(key space.Key, old, made map[string]any) (whole map[string]any, refusal *space.Refusal)
 	// Scope names what the principal may see and why: it is another one as soon as
 	// that is decided by other rules or claims. "" is the name of what no rule limits.
 	Scope() string

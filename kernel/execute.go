@@ -112,7 +112,7 @@ func (e *execution) op(i int, op *space.Op) error {
 		if own != nil {
 			return refuse(space.CodeStale, ".if", "an earlier operation of this mutation has changed the entry")
 		}
-		v, err := e.plan.seen(key, op.V)
+		v, err := e.plan.seen(key)
 		if err != nil {
 			return err
 		}
@@ -130,13 +130,13 @@ func (e *execution) op(i int, op *space.Op) error {
 		if err != nil {
 			return refusal(err, i, ".value", key)
 		}
-		return e.put(i, ".value", key, op.V, payload)
+		return e.put(i, ".value", key, payload)
 	case space.OpPatch:
 		update, err := selector.ParseUpdate(op.Patch, e.plan.limits.Value())
 		if err != nil {
 			return refusal(err, i, ".patch", key)
 		}
-		payload, live, err := e.payload(key, op.V, own)
+		payload, live, err := e.payload(key, own)
 		if err != nil {
 			return err
 		}
@@ -147,9 +147,9 @@ func (e *execution) op(i int, op *space.Op) error {
 		if err != nil {
 			return refusal(err, i, ".patch", key)
 		}
-		return e.put(i, ".patch", key, op.V, patched)
+		return e.put(i, ".patch", key, patched)
 	case space.OpDelete:
-		_, live, err := e.payload(key, op.V, own)
+		_, live, err := e.payload(key, own)
 		if err != nil {
 			return err
 		}
@@ -163,20 +163,20 @@ func (e *execution) op(i int, op *space.Op) error {
 }
 
 // payload returns what key holds for the next operation, as it is shown to it.
-func (e *execution) payload(key space.Key, version int, own *space.Change) (payload []byte, live bool, err error) {
+func (e *execution) payload(key space.Key, own *space.Change) (payload []byte, live bool, err error) {
 	var v space.Version
 	if own != nil {
-		v, _, err = Show(e.plan.guard.Sight(key.Collection), key, version, e.version(own))
+		v, _, err = Show(e.plan.guard.Sight(key.Collection), key, e.version(own))
 	} else {
-		v, err = e.plan.seen(key, version)
+		v, err = e.plan.seen(key)
 	}
 	return v.Payload, v.Live(), err
 }
 
 // put stores a record that was made of what was shown of the entry.
-func (e *execution) put(op int, field string, key space.Key, version int, made []byte) error {
+func (e *execution) put(op int, field string, key space.Key, made []byte) error {
 	sight := e.plan.guard.Sight(key.Collection)
-	if sight == nil || sight.Whole(key.Collection, version) {
+	if sight == nil || !sight.Masks(key.Collection) {
 		e.set(key, false, made)
 		return nil
 	}
@@ -185,7 +185,7 @@ func (e *execution) put(op int, field string, key space.Key, version int, made [
 	if own := e.find(key); own != nil {
 		old, visible = e.version(own), true
 	} else if err == nil {
-		_, visible, err = Show(sight, key, Stored, old)
+		_, visible, err = Show(sight, key, old)
 	}
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (e *execution) put(op int, field string, key space.Key, version int, made [
 	if err != nil {
 		return err
 	}
-	whole, refused := e.plan.guard.Restore(key, version, was, record)
+	whole, refused := e.plan.guard.Restore(key, was, record)
 	if refused != nil {
 		if refused.Path != "" {
 			field += "." + refused.Path

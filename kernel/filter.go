@@ -12,15 +12,12 @@ import (
 type Filter interface {
 	// ID is short, and equal for filters that show the same of the collections that they were made for.
 	ID() string
-	// See returns an entry as it is shown to a program that speaks the given version
-	// of the collection (doc itself and whole, if it is shown as it is), and whether it
-	// may be seen at all; if not, shown is for those only who have just written it themselves.
-	See(collection string, version int, doc map[string]any) (shown map[string]any, whole, visible bool)
+	// See returns an entry as it is shown (doc itself and whole, if it is shown as it
+	// is), and whether it may be seen at all; if not, shown is for those only who have just written it themselves.
+	See(collection string, doc map[string]any) (shown map[string]any, whole, visible bool)
 	// Masks reports whether something may be left out of entries that are shown. Their
 	// versions are then made by Masked.
 	Masks(collection string) bool
-	// Whole reports whether entries that may be seen are shown as they are to a program that speaks the version.
-	Whole(collection string, version int) bool
 }
 
 // Within returns the view cut down to what the filter allows; nil allows everything.
@@ -39,12 +36,9 @@ func (v *View) Filter() Filter { return v.filter }
 // Class is equal for views that hold the same, whoever asked for them.
 func (v *View) Class() string { return v.class }
 
-// Stored is a version of a collection that every filter knows: the one in which entries are stored.
-const Stored = -1
-
 // Show returns a version as the filter shows it, and whether it may be seen at all;
 // nil shows everything as it is.
-func Show(f Filter, key space.Key, version int, v space.Version) (is space.Version, visible bool, err error) {
+func Show(f Filter, key space.Key, v space.Version) (is space.Version, visible bool, err error) {
 	if f == nil || !v.Live() {
 		return v, v.Live(), nil
 	}
@@ -52,7 +46,7 @@ func Show(f Filter, key space.Key, version int, v space.Version) (is space.Versi
 	if err != nil {
 		return v, false, err
 	}
-	record, whole, visible := f.See(key.Collection, version, doc)
+	record, whole, visible := f.See(key.Collection, doc)
 	return shown(f, key.Collection, v, record, whole), visible, nil
 }
 

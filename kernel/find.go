@@ -15,9 +15,9 @@ type Found struct {
 }
 
 // Find answers a query over one collection. It holds no more than skip + limit
-// entries at a time; the query's limit must be set. What it looks at is what f shows
-// to a program that speaks the given version of the collection; nil shows everything.
-func Find(s Snapshot, collection string, version int, q *selector.Query, f Filter) ([]Found, error) {
+// entries at a time; the query's limit must be set. What it looks at is what f shows;
+// nil shows everything.
+func Find(s Snapshot, collection string, q *selector.Query, f Filter) ([]Found, error) {
 	best := results{query: q}
 	bound := q.Skip + q.Limit
 	for e, err := range s.Scan(collection, "") {
@@ -30,7 +30,7 @@ func Find(s Snapshot, collection string, version int, q *selector.Query, f Filte
 		}
 		seq := e.Seq
 		if f != nil {
-			record, whole, visible := f.See(collection, version, doc)
+			record, whole, visible := f.See(collection, doc)
 			if !visible {
 				continue
 			}

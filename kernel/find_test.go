@@ -56,7 +56,7 @@ func TestFind(t *testing.T) {
 		want = want[min(q.Skip, len(want)):]
 		want = want[:min(q.Limit, len(want))]
 
-		got, err := kernel.Find(view, "c", 0, q, f)
+		got, err := kernel.Find(view, "c", q, f)
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%d found, want %d: %v", len(got), len(want), err)
 		}
@@ -76,12 +76,11 @@ type but struct {
 
 func (but) ID() string { return "" }
 
-func (f but) See(_ string, _ int, doc map[string]any) (shown map[string]any, whole, visible bool) {
+func (f but) See(_ string, doc map[string]any) (shown map[string]any, whole, visible bool) {
 	if f.masks {
 		return value.Path{"m"}.Without(doc), false, doc["n"] != f.n
 	}
 	return doc, true, doc["n"] != f.n
 }
 
-func (f but) Masks(string) bool      { return f.masks }
-func (f but) Whole(string, int) bool { return !f.masks }
+func (f but) Masks(string) bool { return f.masks }

@@ -97,7 +97,7 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 	c.Seal(p.head.Digest)
 	outcome := c.Outcome()
 	if c.Refusal != nil && c.Refusal.Code == space.CodeStale && !c.Refusal.Key.IsZero() {
-		if outcome.Current, err = p.current(c.Refusal.Key, m); err != nil {
+		if outcome.Current, err = p.current(c.Refusal.Key); err != nil {
 			return space.Outcome{}, err
 		}
 	}
@@ -268,13 +268,13 @@ func (p *Plan) get(key space.Key) (space.Version, error) {
 	return p.reader.Get(key, p.base.Seq)
 }
 
-// seen is get as the principal's program sees it: what may not be seen is not there.
-func (p *Plan) seen(key space.Key, v int) (space.Version, error) {
+// seen is get as the principal sees it: what may not be seen is not there.
+func (p *Plan) seen(key space.Key) (space.Version, error) {
 	whole, err := p.get(key)
 	if err != nil {
 		return whole, err
 	}
-	is, visible, err := Show(p.guard.Sight(key.Collection), key, v, whole)
+	is, visible, err := Show(p.guard.Sight(key.Collection), key, whole)
 	if err != nil || !visible {
 		return space.Version{}, err
 	}
@@ -286,14 +286,8 @@ type state struct{ plan *Plan }
 
 func (s state) Get(key space.Key) (space.Version, error) { return s.plan.get(key) }
 
-func (p *Plan) current(key space.Key, m *space.Mutation) (*space.Current, error) {
-	version := 0
-	for i := range m.Ops {
-		if m.Ops[i].Key() == key {
-			version = m.Ops[i].V
-		}
-	}
-	v, err := p.seen(key, version)
+func (p *Plan) current(key space.Key) (*space.Current, error) {
+	v, err := p.seen(key)
 	if err != nil {
 		return nil, err
 	}

@@ -145,9 +145,9 @@ type sights struct{ guard Guard }
 
 func (sights) ID() string { return "" }
 
-func (s sights) See(collection string, version int, doc map[string]any) (shown map[string]any, whole, visible bool) {
+func (s sights) See(collection string, doc map[string]any) (shown map[string]any, whole, visible bool) {
 	if f := s.guard.Sight(collection); f != nil {
-		return f.See(collection, version, doc)
+		return f.See(collection, doc)
 	}
 	return doc, true, true
 }
@@ -155,11 +155,6 @@ func (s sights) See(collection string, version int, doc map[string]any) (shown m
 func (s sights) Masks(collection string) bool {
 	f := s.guard.Sight(collection)
 	return f != nil && f.Masks(collection)
-}
-
-func (s sights) Whole(collection string, version int) bool {
-	f := s.guard.Sight(collection)
-	return f == nil || f.Whole(collection, version)
 }
 
 // noticed reports whether the principal could notice that a commit changed an
@@ -170,7 +165,7 @@ func (p *Plan) noticed(key space.Key, seq, at space.Seq) (bool, error) {
 		return true, nil
 	}
 	visible := func(v space.Version) (bool, error) {
-		_, ok, err := Show(sight, key, Stored, v)
+		_, ok, err := Show(sight, key, v)
 		return ok, err
 	}
 	now, err := p.get(key)
@@ -196,7 +191,7 @@ func (p *Plan) noticed(key space.Key, seq, at space.Seq) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if v, _, err = Show(sight, key, Stored, v); err != nil {
+		if v, _, err = Show(sight, key, v); err != nil {
 			return false, err
 		}
 		if v.Live() {

@@ -21,7 +21,6 @@ type View struct {
 
 // A part is what a view holds of one collection.
 type part struct {
-	version   int                  // of the collection, as which its entries are shown
 	selectors []*selector.Selector // one of them has to match; nil: the whole collection
 }
 
@@ -40,16 +39,11 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 		return nil, &wire.Error{Code: wire.CodeTooMany, Limit: "parts", Message: fmt.Sprintf("a view of %d parts; the limit is %d", len(source), limits.Parts)}
 	}
 	normal := make(space.View, len(source))
-	versions := map[string]int{}
 	for i, part := range source {
 		if err := space.CheckCollection(part.In); err != nil {
 			return nil, &wire.Error{Code: wire.CodeBadName, Message: err.Error()}
 		}
-		normal[i].In, normal[i].V = part.In, part.V
-		if v, known := versions[part.In]; part.V < 0 || known && v != part.V {
-			return nil, &wire.Error{Code: wire.CodeBadView, Message: fmt.Sprintf("part %d: one collection has one version in a view, which is a positive number", i)}
-		}
-		versions[part.In] = part.V
+		normal[i].In = part.In
 		if part.Where == nil {
 			continue
 		}
@@ -67,7 +61,6 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 	v.class = v.id
 	for _, of := range normal {
 		compiled := v.parts[of.In]
-		compiled.version = of.V
 		if of.Where != nil {
 			where, err := selector.Parse(of.Where)
 			if err != nil {
@@ -115,7 +108,7 @@ func (v *View) see(key space.Key, version space.Version) (is space.Version, doc 
 		return space.Version{}, nil, err
 	}
 	if v.filter != nil {
-		record, whole, visible := v.filter.See(key.Collection, part.version, doc)
+		record, whole, visible := v.filter.See(key.Collection, doc)
 		if !visible || !part.match(record) {
 			return space.Version{}, nil, nil
 		}

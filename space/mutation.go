@@ -22,8 +22,6 @@ type Op struct {
 	Value jsontext.Value `json:"value,omitzero"`
 	// Patch holds the update operators of a patch (selector.ParseUpdate).
 	Patch jsontext.Value `json:"patch,omitzero"`
-	// V is the version of the collection that the replica's program speaks; 0 is the first.
-	V int `json:"v,omitzero"`
 	// If, when present, is the version that the entry must have, as its reader was
 	// told it: the seq of the commit that last changed it, or a digest of what is
 	// shown of it (kernel.Masked); 0 for an entry that must not exist.
@@ -73,9 +71,6 @@ func (m *Mutation) ContentHash() uint64 {
 		h = hashField(h, op.Patch)
 		if op.If != nil {
 			h = h.uint(uint64(*op.If) + 1)
-		}
-		if op.V != 0 {
-			h = hashField(h, "v").uint(uint64(op.V))
 		}
 	}
 	return uint64(h)

@@ -1,7 +1,6 @@
 package space
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -21,9 +20,6 @@ type View []Part
 type Part struct {
 	In    string         `json:"in"`
 	Where jsontext.Value `json:"where,omitzero"`
-	// V is the version of the collection that the replica's program speaks, the same
-	// in all parts of a collection; 0 is the first.
-	V int `json:"v,omitzero"`
 }
 
 // Canonical returns v with its parts in order and without repetition, so that
@@ -33,9 +29,6 @@ func (v View) Canonical() View {
 	for i := range out {
 		if string(out[i].Where) == "{}" {
 			out[i].Where = nil
-		}
-		if out[i].V == 1 {
-			out[i].V = 0
 		}
 	}
 	slices.SortFunc(out, comparePart)
@@ -54,9 +47,6 @@ func comparePart(a, b Part) int {
 	if c := strings.Compare(a.In, b.In); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(a.V, b.V); c != 0 {
-		return c
-	}
 	return strings.Compare(string(a.Where), string(b.Where))
 }
 
@@ -66,9 +56,6 @@ func (v View) ID() string {
 	for _, p := range v {
 		h.Write([]byte(p.In + "\x00" + strconv.Itoa(len(p.Where)) + "\x00"))
 		h.Write(p.Where)
-		if p.V != 0 {
-			h.Write([]byte("\x00" + strconv.Itoa(p.V)))
-		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

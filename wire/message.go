@@ -18,9 +18,9 @@ var (
 	namesCast        = []string{"t", "space", "topic", "data"}
 	namesAlone       = []string{"t"}
 	namesMutation    = []string{"ops", "id", "reads"}
-	namesOp          = []string{"op", "in", "id", "value", "patch", "if", "v"}
+	namesOp          = []string{"op", "in", "id", "value", "patch", "if"}
 	namesReads       = []string{"at", "keys", "where", "scope"}
-	namesPart        = []string{"in", "where", "v"}
+	namesPart        = []string{"in", "where"}
 )
 
 // kind finds the member t of the message, which well-bred clients put first, and
@@ -211,8 +211,6 @@ func (s *scanner) view() space.View {
 					s.fail("a selector is an object")
 				}
 				part.Where = s.raw(true)
-			case "v":
-				part.V = int(s.uint())
 			}
 		}
 		f.need(1)
@@ -255,8 +253,6 @@ func (s *scanner) op() (op space.Op) {
 		case "if":
 			version := space.Seq(s.uint())
 			op.If = &version
-		case "v":
-			op.V = int(s.uint())
 		}
 	}
 	f.need(3)

@@ -185,7 +185,7 @@ func (s *scene) sees(rights authz.Rights, relations *authz.Relations, want []str
 			return err
 		}
 		scope := rights.Scope([]string{collection}, relations)
-		_, _, does := scope.See(collection, kernel.Stored, doc)
+		_, _, does := scope.See(collection, doc)
 		switch should := slices.Contains(want, text); {
 		case does && !should:
 			fail("sees %s, and should not", text)

@@ -79,13 +79,12 @@ type rowOp struct {
 	Value jsontext.Value `json:"value,omitzero"`
 	Patch jsontext.Value `json:"patch,omitzero"`
 	If    *uint64        `json:"if,omitzero"`
-	V     int            `json:"v,omitzero"`
 }
 
 func (it *item) row() row {
 	r := row{Time: it.Time.UnixMilli(), Ops: make([]rowOp, len(it.Ops)), Reads: it.Reads, Filler: it.filler}
 	for i, op := range it.Ops {
-		r.Ops[i] = rowOp{op.Op, op.In, op.ID, op.Value, op.Patch, (*uint64)(op.If), op.V}
+		r.Ops[i] = rowOp{op.Op, op.In, op.ID, op.Value, op.Patch, (*uint64)(op.If)}
 	}
 	if it.Outcome.Kind != "" {
 		r.Outcome = &it.Outcome
@@ -131,7 +130,7 @@ func decodeItem(e space.Entry) (*item, error) {
 	it := &item{Mutation: Mutation{ID: id, Time: time.UnixMilli(r.Time).UTC(), Reads: r.Reads}, size: len(e.Payload), filler: r.Filler}
 	it.Ops = make([]space.Op, len(r.Ops))
 	for i, op := range r.Ops {
-		it.Ops[i] = space.Op{Op: op.Op, In: op.In, ID: op.ID, Value: op.Value, Patch: op.Patch, If: (*space.Seq)(op.If), V: op.V}
+		it.Ops[i] = space.Op{Op: op.Op, In: op.In, ID: op.ID, Value: op.Value, Patch: op.Patch, If: (*space.Seq)(op.If)}
 	}
 	if r.Outcome != nil {
 		it.Outcome = *r.Outcome
