@@ -21,7 +21,7 @@ var floors = [][]string{
 	{"selector", "space"},
 	{"wire"},
 	{"kernel"},
-	{"store", "authz/rule", "authz/schema", "authz/token"},
+	{"store", "authz/constraint", "authz/rule", "authz/schema", "authz/token"},
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/authz/schema"
 	"github.com/syncline/syncline/definition"
@@ -28,6 +29,7 @@ type kind struct {
 	relations   map[string]*relation
 	collections map[string]*collection
 	claims      []string // those that its rules of reading look at
+	constraints *constraint.Set
 }
 
 type relation struct {
@@ -160,6 +162,7 @@ func (c *compiler) in(names []string, do func()) {
 }
 
 func (c *compiler) space(k *kind, d definition.Space) {
+	k.constraints = constraint.Compile(d, func(at []string, err error) { c.in(at, func() { c.fail(err) }) })
 	for _, name := range slices.Sorted(maps.Keys(d.Relations)) {
 		c.in([]string{"relations", name}, func() { c.relation(k, name, d.Relations[name]) })
 	}

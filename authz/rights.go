@@ -209,7 +209,8 @@ func (s *Scope) Keys(collection string, yield func(rule.Key) bool) {
 }
 
 // Guard decides on the writes of the principal on the state that relations and
-// the kernel's plan show. now is the time that rules see.
+// the kernel's plan show. now is the time that rules see. What constraints count of the writes is noted in relations,
+// which the writes of other principals have to be decided on, too.
 func (r Rights) Guard(relations *Relations, now time.Time) kernel.Guard {
 	if r.Unlimited() {
 		return unguarded{}
@@ -222,7 +223,11 @@ type unguarded struct{}
 func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
 	return nil, nil
 }
-func (unguarded) Read(space.Key, space.Version) (bool, error)     { return true, nil }
+func (unguarded) Read(space.Key, space.Version) (bool, error) { return true, nil }
+func (unguarded) Settle(kernel.State, *kernel.Proposal) ([]space.Change, *space.Refusal, error) {
+	return nil, nil, nil
+}
+func (unguarded) Applied()                                        {}
 func (unguarded) Scope() string                                   { return "" }
 func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
 
@@ -232,6 +237,7 @@ type guard struct {
 	now       time.Time
 	related   func(string) rule.Set
 	scopes    map[string]*Scope // by collection
+	pending
 }
 
 // refused is what is said of whatever may not be written: the same whether it exists or not.
@@ -278,6 +284,7 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 		in.Op, in.Doc, ask = "update", in.Old, c.update
 	}
 	in.Changed = changed(in.Old, in.New)
+	g.remember(g.rights.rules, key, in.Old, in.New)
 	if ask == nil {
 		return refused(key), nil
 	}

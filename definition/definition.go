@@ -61,6 +61,7 @@ type Space struct {
 	// Relations are what rules may ask for by name, such as member(doc.project).
 	Relations   map[string]Relation   `json:"relations,omitzero"`
 	Collections map[string]Collection `json:"collections,omitzero"`
+	Quota       Quota                 `json:"quota,omitzero"` // over all collections that are named
 }
 
 // A Relation holds between a user and what entries of a collection say: name(x)
@@ -82,6 +83,8 @@ type Collection struct {
 	Write string `json:"write,omitzero"`
 	// Schema is a JSON Schema (draft 2020-12) that every entry must fit; none: any record.
 	Schema jsontext.Value `json:"schema,omitzero"`
+
+	Constraints
 }
 
 // Parse reads a definition in JSON or YAML. Unknown and doubled members are

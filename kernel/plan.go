@@ -123,6 +123,9 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 	if !w.Client.IsZero() {
 		p.clients[w.Client] = space.ClientState{Last: max(m.ID, known.Last), Seq: c.Seq, Author: w.User, Rejected: c.Rejected}
 	}
+	if c.Refusal == nil {
+		guard.Applied()
+	}
 	return outcome, nil
 }
 

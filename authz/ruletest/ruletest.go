@@ -209,7 +209,7 @@ func (s *scene) write(rights authz.Rights, relations *authz.Relations, w definit
 			return fmt.Errorf("at: %w", err)
 		}
 	}
-	outcome, err := s.plan(now).Submit(sandbox, rights.Guard(relations, now), &space.Mutation{Ops: []space.Op{op}})
+	outcome, err := s.plan(now).Submit(sandbox, rights.Guard(relations.Fork(), now), &space.Mutation{Ops: []space.Op{op}})
 	if err != nil {
 		return err
 	}
