@@ -161,7 +161,7 @@ func (m *model) after(own map[space.Key]map[string]any, read func(space.Key) boo
 				continue
 			}
 			had := []string{}
-			if old != nil {
+			if _, list := old[r.Path].([]any); list == r.Many {
 				had = held(old[r.Path])
 			}
 			for _, id := range to {
