@@ -105,6 +105,7 @@ type Input struct {
 type Rule struct {
 	source  string
 	program cel.Program
+	env     *cel.Env // for traces
 	ast     *cel.Ast
 	free    []string // the variables that it looks at
 	claims  []string // the outermost fields of auth that it looks at
@@ -137,7 +138,7 @@ func (e *Env) compile(source string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{source: source, program: program, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}, nil
+	return &Rule{source: source, program: program, env: e.env, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}, nil
 }
 
 func describe(issues *cel.Issues) string {
