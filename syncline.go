@@ -45,7 +45,7 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/authz"
-	"github.com/syncline/syncline/authz/ruletest"
+	"github.com/syncline/syncline/host/ruletest"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"

@@ -2,6 +2,8 @@ package authz
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -221,4 +223,13 @@ func (s *Session) Claims() string {
 		return fmt.Sprint(s.claims)
 	}
 	return string(text)
+}
+
+// Collections lists the collections that the policy knows in a space, in order.
+func (p *Policy) Collections(path space.Path) []string {
+	r := p.Rules(path)
+	if r.kind == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.kind.collections))
 }
