@@ -158,8 +158,12 @@ func TestAgrees(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, op := range []space.Op{
-			{Op: space.OpPut, ID: "c1", Value: next}, {Op: space.OpPut, ID: "new", Value: next}, {Op: space.OpPatch, ID: "c1", Patch: []byte(`{"$set":{"n":2}}`)},
-			{Op: space.OpPatch, ID: "c1", Patch: []byte(`{"$set":{"n":3}}`)}, {Op: space.OpDelete, ID: "c1"}, {Op: space.OpPatch, ID: "none", Patch: []byte(`{"$set":{"n":2}}`)},
+			{Op: space.OpPut, ID: "c1", Value: next},
+			{Op: space.OpPut, ID: "new", Value: next},
+			{Op: space.OpPatch, ID: "c1", Patch: []byte(`{"$set":{"n":2}}`)},
+			{Op: space.OpPatch, ID: "c1", Patch: []byte(`{"$set":{"n":3}}`)},
+			{Op: space.OpDelete, ID: "c1"},
+			{Op: space.OpPatch, ID: "none", Patch: []byte(`{"$set":{"n":2}}`)},
 		} {
 			op.In = "cards"
 			plan := kernel.NewPlan(space.Cursor{Seq: 1}, time.Time{}, read, wire.DefaultLimits)
