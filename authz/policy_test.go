@@ -12,13 +12,13 @@ import (
 // TestCompile lists everything that is wrong, with where it stands.
 func TestCompile(t *testing.T) {
 	for text, wants := range map[string][]string{
-		`{"spaces":{"Team":{}}}`:                                                       {"spaces.Team: space name"},
-		`{"spaces":{"a/{x}/{x}":{}}}`:                                                  {"used twice"},
-		`{"spaces":{"a/{path}":{}}}`:                                                   {"called path"},
-		`{"spaces":{"a/{x}":{},"a/{y}":{}}}`:                                           {"spaces.a/{y}: fits the same paths as a/{x}"},
-		`{"spaces":{"a":{"open":"doc.x == 1"}}}`:                                       {"spaces.a.open: the rule of a space"},
-		`{"spaces":{"a":{"open":"now > now"}}}`:                                        {"spaces.a.open: the rule of a space"},
-		`{"spaces":{"a":{"relations":{"get":{"in":"m","subject":"u","object":"o"}}}}}`: {"name of something else"},
+		`{"spaces":{"Team":{}}}`:                 {"spaces.Team: space name"},
+		`{"spaces":{"a/{x}/{x}":{}}}`:            {"used twice"},
+		`{"spaces":{"a/{path}":{}}}`:             {"called path"},
+		`{"spaces":{"a/{x}":{},"a/{y}":{}}}`:     {"spaces.a/{y}: fits the same paths as a/{x}"},
+		`{"spaces":{"a":{"open":"doc.x == 1"}}}`: {"spaces.a.open: the rule of a space"},
+		`{"spaces":{"a":{"open":"now > now"}}}`:  {"spaces.a.open: the rule of a space"},
+		`{"spaces":{"a":{"relations":{"get":{"in":"m","subject":"u","object":"o"}}}}}`:                    {"name of something else"},
 		`{"spaces":{"a":{"relations":{"r":{"in":"_m","subject":"","object":"o.$x","where":{"$no":1}}}}}}`: {"spaces.a.relations.r: collection name", "relations.r: bad_name", "$no"},
 		`{"spaces":{"a":{"collections":{"_c":{},"c":{"read":"now > now","create":"1","update":"auth == 1"},"d":{"schema":{"type":"x"}}}}}}`: {
 			"spaces.a.collections._c: collection name", "collections.c.read: a read rule cannot look at now", "collections.c.create: a rule yields true or false", "collections.c.update: ", "collections.d.schema: ",
