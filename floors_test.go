@@ -25,9 +25,9 @@ var floors = [][]string{
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
-	{"authz/ruletest"},
+	{"authz/explain"},
 	{"host/core", "replica/core"},
-	{"host", "replica"},
+	{"host/ruletest", "host", "replica"},
 	{"transport"},
 	{""}, // the root package
 }

@@ -236,7 +236,8 @@ type guard struct {
 	relations *Relations
 	now       time.Time
 	related   func(string) rule.Set
-	scopes    map[string]*Scope // by collection
+	scopes    map[string]*Scope                                       // by collection
+	asked     func(collection string, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked; nil: nobody does
 	pending
 }
 
@@ -285,6 +286,9 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	}
 	in.Changed = changed(in.Old, in.New)
 	g.remember(g.rights.rules, key, in.Old, in.New)
+	if g.asked != nil {
+		g.asked(key.Collection, ask, in)
+	}
 	if ask == nil {
 		return refused(key), nil
 	}

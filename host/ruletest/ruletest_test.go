@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/syncline/syncline/authz/ruletest"
 	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/host/ruletest"
 )
 
 const rules = `
