@@ -21,13 +21,13 @@ var floors = [][]string{
 	{"selector", "space"},
 	{"wire"},
 	{"kernel"},
-	{"store", "authz/rule", "authz/schema", "authz/token"},
+	{"store", "authz/constraint", "authz/rule", "authz/schema", "authz/token"},
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
-	{"authz/ruletest"},
+	{"authz/explain"},
 	{"host/core", "replica/core"},
-	{"host", "replica"},
+	{"host/ruletest", "host", "replica"},
 	{"transport"},
 	{""}, // the root package
 }

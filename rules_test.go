@@ -341,7 +341,7 @@ func TestDefinitionChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "everything", func() string { return cards(t, s) }, "c1 c2")
-	if err := change(read, `doc.owner == `); err == nil || !strings.Contains(err.Error(), "spaces.team/{team}.collections.cards.read: line 1") {
+	if err := change(read, `doc.owner == `); err == nil || !strings.Contains(err.Error(), "line 13, column 27: spaces.team/{team}.collections.cards.read: Syntax error") {
 		t.Errorf("a definition that does not compile: %v", err)
 	}
 	put200(t, base+"cards/c3", root, `{"owner":"root","project":"z"}`)

@@ -45,10 +45,10 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/authz"
-	"github.com/syncline/syncline/authz/ruletest"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/host/ruletest"
 	"github.com/syncline/syncline/store/pebblestore"
 	"github.com/syncline/syncline/transport"
 	"github.com/syncline/syncline/wire"

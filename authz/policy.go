@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/authz/schema"
 	"github.com/syncline/syncline/definition"
@@ -28,6 +29,7 @@ type kind struct {
 	relations   map[string]*relation
 	collections map[string]*collection
 	claims      []string // those that its rules of reading look at
+	constraints *constraint.Set
 }
 
 type relation struct {
@@ -47,7 +49,7 @@ type collection struct {
 // wrong, a line each, with where it stands.
 func Compile(d *definition.Definition) (*Policy, error) {
 	p := &Policy{version: d.Version()}
-	var c compiler
+	c := compiler{definition: d}
 	shapes := map[string]string{}
 	for _, pattern := range slices.Sorted(maps.Keys(d.Spaces)) {
 		c.at = []string{"spaces", pattern}
@@ -137,13 +139,34 @@ func (k *kind) match(path space.Path) (vars map[string]any, ok bool) {
 
 // compiler collects what is wrong with a definition.
 type compiler struct {
-	at       []string
-	errors   []string
-	warnings []string
+	definition *definition.Definition
+	at         []string
+	errors     []string
+	warnings   []string
 }
 
 func (c *compiler) fail(err error) {
-	c.errors = append(c.errors, strings.Join(c.at, ".")+": "+err.Error())
+	at := strings.Join(c.at, ".") + ": "
+	issues, ok := err.(rule.TextError)
+	if !ok || c.place(1, 1) == "" {
+		c.errors = append(c.errors, c.place(0, 0)+at+err.Error())
+		return
+	}
+	for _, i := range issues {
+		c.errors = append(c.errors, c.place(i.Line, i.Column)+at+i.Message)
+	}
+}
+
+// place is where in its file what is being compiled stands, if it is in one.
+func (c *compiler) place(line, column int) string {
+	at := c.definition.At(c.at, line, column)
+	if n := len(c.at) - 1; n >= 0 && line > 0 && slices.Contains([]string{"create", "update", "delete"}, c.at[n]) && at == c.definition.At(c.at[:n], 0, 0) {
+		at = c.definition.At(append(slices.Clone(c.at[:n]), "write"), line, column) // which stands for them
+	}
+	if at != "" {
+		at += ": "
+	}
+	return at
 }
 
 func (c *compiler) check(err error) bool {
@@ -161,6 +184,7 @@ func (c *compiler) in(names []string, do func()) {
 }
 
 func (c *compiler) space(k *kind, d definition.Space) {
+	k.constraints = constraint.Compile(d, func(at []string, err error) { c.in(at, func() { c.fail(err) }) })
 	for _, name := range slices.Sorted(maps.Keys(d.Relations)) {
 		c.in([]string{"relations", name}, func() { c.relation(k, name, d.Relations[name]) })
 	}
@@ -230,7 +254,7 @@ func (c *compiler) readRule(k *kind, env *rule.Env, source string, indexed bool)
 	k.note(r.Whole())
 	if indexed {
 		for _, warning := range r.Warnings() {
-			c.warnings = append(c.warnings, strings.Join(c.at, ".")+": "+warning)
+			c.warnings = append(c.warnings, c.place(0, 0)+strings.Join(c.at, ".")+": "+warning)
 		}
 	}
 	return r

@@ -23,6 +23,14 @@ func TestCompile(t *testing.T) {
 		`{"spaces":{"a":{"collections":{"_c":{},"c":{"read":"now > now","create":"1","update":"auth == 1"},"d":{"schema":{"type":"x"}}}}}}`: {
 			"spaces.a.collections._c: collection name", "collections.c.read: a read rule cannot look at now", "collections.c.create: a rule yields true or false", "collections.c.update: ", "collections.d.schema: ",
 		},
+		`{"spaces":{"a":{"quota":{"bytesPerUser":"1MB"},"collections":{
+			"c":{"type":"text","strategy":"strict","quota":{"entriesPerUser":3},"references":[{"path":"a..b","to":"x","onDelete":"drop"},{"path":"p","to":"c"},{"path":"p","to":"c"}],"unique":[["a","b"],["b","a"],[],["x","x"]]},
+			"d":{"owner":"$o"},"e":{"owner":"by","references":[{"path":"by","to":"c","onDelete":"clear"}]}}}}}`: {
+			`spaces.a.collections.c.type: there is no type "text" yet; there is record`, `collections.c.strategy: there is no strategy "strict"`, "collections.c.quota.entriesPerUser: this needs owner",
+			"collections.c.references[0]: bad_name", `collections.c.references[0]: to: there is no collection "x"`, "collections.c.references[0]: onDelete is deny, cascade or clear", "collections.c.references[2]: another reference has the path p",
+			"collections.c.unique[1]: another unique", "collections.c.unique[2]: a list of paths", "collections.c.unique[3]: the path x is there twice", "collections.d.owner: bad_name", "collections.e.references[0]: onDelete: the owner",
+		},
+		`{"spaces":{"a":{"quota":{"bytesPerUser":"1MB"},"collections":{"c":{}}}}}`: {"spaces.a.quota.bytesPerUser: this needs an owner"},
 	} {
 		d, err := definition.Parse([]byte(text))
 		if err != nil {
@@ -44,7 +52,11 @@ func TestDefinitionText(t *testing.T) {
 		`{"spaces":{"a":{"OPEN":"true"}}}`:          `unknown object member name "OPEN"`,
 		`{"spaces":{"a":{"open":"a","open":"b"}}}`:  "already defined",
 		"spaces:\n  a: {open: a}\n  a: {open: b}\n": "already defined",
-		"spaces: [1":                      "neither JSON nor YAML",
+		"spaces: [1": "neither JSON nor YAML",
+		`{"spaces":{"a":{"quota":{"entries":0}}}}`:             "no size",
+		`{"spaces":{"a":{"quota":{"bytes":"10 TB"}}}}`:         "no size",
+		`{"spaces":{"a":{"quota":{"bytes":1.5}}}}`:             "no size",
+		`{"spaces":{"a":{"quota":{"bytes":"9999999999GiB"}}}}`: "no size",
 		"just text":                       "neither a JSON object",
 		strings.Repeat(" ", 1<<20) + "{}": "the limit is",
 	} {

@@ -4,33 +4,45 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/value"
 )
 
-// Relations is what the relations of one active space hold, derived from its
-// entries and kept up to date with its commits. It is used by one goroutine at a time.
+// Relations is what the relations of one active space hold, and what its constraints
+// count, derived from its entries and kept up to date with its commits. It is used by one goroutine at a time.
 type Relations struct {
 	rules *Rules
 	base  *Relations // what held adds to
 	// By relation and subject; the numbers say how many entries say so.
 	held map[string]map[string]rule.Set
+
+	facts *constraint.Index // nil: there are no constraints. Guards keep it up to date
 }
 
-// Load reads what the relations hold as of a snapshot.
+// Load reads what the relations hold, and the constraints count, as of a snapshot. It goes through each collection
+// that either looks at once.
 func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
 	out := &Relations{rules: r}
 	if r.kind == nil {
 		return out, nil
 	}
-	for name, rel := range r.kind.relations {
-		for e, err := range s.Scan(rel.in, "") {
-			if err != nil {
-				return nil, err
+	out.facts = r.kind.constraints.Index()
+	collections := map[string]bool{}
+	for _, rel := range r.kind.relations {
+		collections[rel.in] = true
+	}
+	for name := range r.kind.constraints.Collections {
+		collections[name] = true
+	}
+	for collection := range collections {
+		for e, err := range s.Scan(collection, "") {
+			if err == nil {
+				err = out.load(e)
 			}
-			if _, err := out.count(name, rel, e.Key, e.Version, 1); err != nil {
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -38,9 +50,29 @@ func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
 	return out, nil
 }
 
+// load counts a live entry.
+func (r *Relations) load(e space.Entry) error {
+	doc, err := recordOf(e.Key, e.Version)
+	if err != nil {
+		return err
+	}
+	for name, rel := range r.rules.kind.relations {
+		if rel.in != e.Key.Collection {
+			continue
+		}
+		if user, object := rel.says(doc); user != "" {
+			r.add(name, user, object, 1)
+		}
+	}
+	if r.facts != nil {
+		r.facts.Add(e.Key.Collection, e.Key.ID, doc, len(e.Payload))
+	}
+	return nil
+}
+
 // Fork returns relations that begin as these are, and can go on without them.
 func (r *Relations) Fork() *Relations {
-	return &Relations{rules: r.rules, base: r}
+	return &Relations{rules: r.rules, base: r, facts: r.facts.Fork()}
 }
 
 // Merge takes over what a fork has come to since; there must have been no other.
@@ -52,10 +84,26 @@ func (r *Relations) Merge(fork *Relations) {
 			}
 		}
 	}
+	r.facts.Merge(fork.facts)
 }
 
-// Related reports whether there are any relations to load.
-func (r *Rules) Related() bool { return r.kind != nil && len(r.kind.relations) > 0 }
+// Plant plants faults, to prove that tests see them.
+func (r *Relations) Plant(bugs constraint.Bugs) {
+	if r.facts != nil {
+		r.facts.Bugs = bugs
+	}
+}
+
+// Related reports whether there are any relations to load, or constraints.
+func (r *Rules) Related() bool {
+	if r.kind == nil {
+		return false
+	}
+	for range r.kind.constraints.Collections {
+		return true
+	}
+	return len(r.kind.relations) > 0
+}
 
 // Concern reports whether a change of the collection can change a relation.
 func (r *Rules) Concern(collection string) bool {
@@ -131,20 +179,34 @@ func (rel *relation) read(key space.Key, v space.Version) (user, object string, 
 	if !v.Live() {
 		return "", "", nil
 	}
+	doc, err := recordOf(key, v)
+	if err != nil {
+		return "", "", err
+	}
+	user, object = rel.says(doc)
+	return user, object, nil
+}
+
+func recordOf(key space.Key, v space.Version) (map[string]any, error) {
 	doc, err := value.Parse(v.Payload)
 	if err != nil {
-		return "", "", fmt.Errorf("entry %s at %d: %w", key, v.Seq, err)
+		return nil, fmt.Errorf("entry %s at %d: %w", key, v.Seq, err)
 	}
+	return doc, nil
+}
+
+// says is read of a record.
+func (rel *relation) says(doc map[string]any) (user, object string) {
 	subject, _ := rel.subject.Get(doc)
 	user, ok := subject.(string)
 	if !ok || rel.where != nil && !rel.where.Match(doc) {
-		return "", "", nil
+		return "", ""
 	}
 	of, has := rel.object.Get(doc)
 	if object, ok = rule.Text(of); !ok || !has {
-		return "", "", nil
+		return "", ""
 	}
-	return user, object, nil
+	return user, object
 }
 
 // of returns what a user's relations hold now. What it returns does not change.
@@ -196,4 +258,12 @@ func (r *Rules) at(s kernel.Snapshot, user string) (func(relation string) rule.S
 		}
 	}
 	return func(name string) rule.Set { return sets[name] }, nil
+}
+
+// Equal reports whether two hold the same: those that were kept up to date and those
+// loaded anew must.
+func (r *Relations) Equal(o *Relations) bool {
+	return maps.EqualFunc(r.held, o.held, func(a, b map[string]rule.Set) bool {
+		return maps.EqualFunc(a, b, func(a, b rule.Set) bool { return maps.Equal(a, b) })
+	}) && r.facts.Equal(o.facts)
 }

@@ -273,7 +273,8 @@ func (s *Scope) Lost(next *Scope, collection string, yield func(where []byte) bo
 }
 
 // Guard decides on the writes of the principal on the state that relations and
-// the kernel's plan show. now is the time that rules see.
+// the kernel's plan show. now is the time that rules see. What constraints count of the writes is noted in relations,
+// which the writes of other principals have to be decided on, too.
 func (r Rights) Guard(relations *Relations, now time.Time) kernel.Guard {
 	if r.Unlimited() {
 		return unguarded{}
@@ -290,6 +291,11 @@ func (unguarded) Sight(string) kernel.Filter { return nil }
 func (unguarded) Restore(_ space.Key, _, made map[string]any) (map[string]any, *space.Refusal) {
 	return made, nil
 }
+
+func (unguarded) Settle(kernel.State, *kernel.Proposal) ([]space.Change, *space.Refusal, error) {
+	return nil, nil, nil
+}
+func (unguarded) Applied()                                        {}
 func (unguarded) Scope() string                                   { return "" }
 func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
 
@@ -298,7 +304,9 @@ type guard struct {
 	relations *Relations
 	now       time.Time
 	related   func(string) rule.Set
-	scopes    map[string]*Scope // by collection
+	scopes    map[string]*Scope                                       // by collection
+	asked     func(collection string, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked; nil: nobody does
+	pending
 }
 
 // refused is what is said of whatever may not be written: the same whether it exists or not.
@@ -345,6 +353,10 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 		in.Op, in.Doc, ask = "update", in.Old, c.update
 	}
 	in.Changed = changed(in.Old, in.New)
+	g.remember(g.rights.rules, key, in.Old, in.New)
+	if g.asked != nil {
+		g.asked(key.Collection, ask, in)
+	}
 	if ask == nil {
 		return refused(key), nil
 	}
@@ -382,6 +394,12 @@ func (g *guard) sight(collection string) *Scope {
 		g.scopes[collection] = s
 	}
 	return s
+}
+
+// sees reports whether the principal may see an entry.
+func (g *guard) sees(key space.Key, v space.Version) (bool, error) {
+	_, visible, err := kernel.Show(g.sight(key.Collection), key, v)
+	return visible, err
 }
 
 // Sight implements kernel.Guard.

@@ -26,6 +26,8 @@ type Definition struct {
 	Spaces map[string]Space `json:"spaces,omitzero"`
 	// Tests say what the rules must allow. A definition whose tests fail is not taken.
 	Tests []Test `json:"tests,omitzero"`
+
+	source *source // nil if it was not parsed
 }
 
 // A Test is a scene and what may be done in it.
@@ -33,15 +35,29 @@ type Test struct {
 	Name    string                    `json:"name,omitzero"`
 	Space   string                    `json:"space"`            // a path
 	Entries map[string]jsontext.Value `json:"entries,omitzero"` // records by collection/id
-	Cases   []Case                    `json:"cases"`
+	Cases   []Case                    `json:"cases,omitzero"`
+	// Steps are what happens then, one after the other.
+	Steps []Step `json:"steps,omitzero"`
+}
+
+// A Step is a commit to the scene, and what may be done after it.
+type Step struct {
+	// As is who writes, whom the rules must allow it; none: the system, whatever the rules.
+	As     jsontext.Value `json:"as,omitzero"`
+	Writes []Write        `json:"writes"` // in one mutation
+	Cases  []Case         `json:"cases,omitzero"`
 }
 
 // A Case is one principal in a scene.
 type Case struct {
-	As     jsontext.Value `json:"as,omitzero"`   // uid and claims, what rules see as auth; none: nobody
-	Sees   *[]string      `json:"sees,omitzero"` // which of the entries, all of them; not given: not asked
-	May    []Write        `json:"may,omitzero"`
-	MayNot []Write        `json:"mayNot,omitzero"`
+	As   jsontext.Value `json:"as,omitzero"`   // uid and claims, what rules see as auth; none: nobody
+	Sees *[]string      `json:"sees,omitzero"` // which of the entries, all of them; not given: not asked
+	// Loses and Gains are what a device of theirs that held all that they might see before the step drops and
+	// gets by it, each all of it. Only in steps; not given: not asked.
+	Loses  *[]string `json:"loses,omitzero"`
+	Gains  *[]string `json:"gains,omitzero"`
+	May    []Write   `json:"may,omitzero"`
+	MayNot []Write   `json:"mayNot,omitzero"`
 }
 
 // A Write is one operation: one of Put, Patch and Delete, with collection/id.
@@ -61,6 +77,7 @@ type Space struct {
 	// Relations are what rules may ask for by name, such as member(doc.project).
 	Relations   map[string]Relation   `json:"relations,omitzero"`
 	Collections map[string]Collection `json:"collections,omitzero"`
+	Quota       Quota                 `json:"quota,omitzero"` // over all collections that are named
 }
 
 // A Relation holds between a user and what entries of a collection say: name(x)
@@ -85,6 +102,8 @@ type Collection struct {
 	Fields map[string]Field `json:"fields,omitzero"`
 	// Schema is a JSON Schema (draft 2020-12) that every entry must fit; none: any record.
 	Schema jsontext.Value `json:"schema,omitzero"`
+
+	Constraints
 }
 
 // A Field is what holds of one field beyond what holds of the entry. A rule that is
@@ -97,26 +116,33 @@ type Field struct {
 
 // Parse reads a definition in JSON or YAML. Unknown and doubled members are
 // refused; the error says where.
-func Parse(text []byte) (*Definition, error) {
+func Parse(text []byte) (*Definition, error) { return ParseFile("", text) }
+
+// ParseFile is [Parse] for the text of a file, whose name is put before the lines and columns of errors.
+func ParseFile(name string, text []byte) (*Definition, error) {
 	if len(text) > MaxBytes {
 		return nil, fmt.Errorf("a definition of %d bytes; the limit is %d", len(text), MaxBytes)
 	}
-	if !jsontext.Value(text).IsValid() {
+	d := &Definition{source: &source{name: name, text: text, spots: map[string]spot{}}}
+	asJSON := jsontext.Value(text)
+	if !asJSON.IsValid() {
 		var tree any
 		if err := yaml.Unmarshal(text, &tree); err != nil {
-			return nil, fmt.Errorf("neither JSON nor YAML: %w", err)
+			return nil, d.source.syntax(err)
 		}
 		if _, ok := tree.(map[string]any); !ok {
 			return nil, errors.New("neither a JSON object nor a YAML mapping with strings for keys")
 		}
 		var err error
-		if text, err = json.Marshal(tree, json.Deterministic(true)); err != nil {
+		if asJSON, err = json.Marshal(tree, json.Deterministic(true)); err != nil {
 			return nil, fmt.Errorf("YAML that is no JSON: %w", err)
 		}
 	}
-	d := &Definition{}
-	if err := json.Unmarshal(text, d, json.RejectUnknownMembers(true)); err != nil {
-		return nil, err
+	if err := d.source.walk(func(names []string, at spot, _ string) { d.source.spots[pointer(names)] = at }); err != nil {
+		return nil, d.source.syntax(err)
+	}
+	if err := json.Unmarshal(asJSON, d, json.RejectUnknownMembers(true)); err != nil {
+		return nil, d.misfit(err)
 	}
 	return d, nil
 }

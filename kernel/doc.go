@@ -44,6 +44,14 @@ type State interface {
 	Get(key space.Key) (space.Version, error)
 }
 
+// A Proposal is what a mutation would change.
+type Proposal struct {
+	Seq     space.Seq      // of the commit
+	Changes []space.Change // in the order of keys; a deletion is one of a live entry
+	// Read reports whether the mutation says what it read before it changed an entry.
+	Read func(key space.Key) bool
+}
+
 // A Guard decides for one principal on each change of an entry, on the state that
 // the commit will be made on. Package authz has the implementations; it is an
 // interface here because rules stand above the kernel.
@@ -51,6 +59,12 @@ type Guard interface {
 	// Write decides whether next may be made of the entry key; old reads what is
 	// there. A nil refusal allows. An error means that it could not be decided.
 	Write(s State, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error)
+	// Settle decides on all that a mutation changes together, each of which Write has
+	// agreed to, as if it were done. more are changes that have to come with it; of a key
+	// that the mutation changes itself, one takes the place of its own. They need no agreement.
+	Settle(s State, p *Proposal) (more []space.Change, refusal *space.Refusal, err error)
+	// Applied is called when what was settled last has become a commit of the plan.
+	Applied()
 	// Sight is what may be seen of a collection, nil for everything as it is. To a
 	// mutation an entry that may not be seen is one that does not exist.
 	Sight(collection string) Filter

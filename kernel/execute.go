@@ -22,7 +22,7 @@ func (p *Plan) execute(w Writer, m *space.Mutation, seq space.Seq) ([]space.Chan
 			return nil, err
 		}
 	}
-	e := execution{plan: p, seq: seq}
+	e := execution{plan: p, seq: seq, mutation: m}
 	for i := range m.Ops {
 		if err := e.op(i, &m.Ops[i]); err != nil {
 			return nil, err
@@ -55,10 +55,11 @@ func (p *Plan) checkSize(m *space.Mutation) error {
 // An execution is one mutation being carried out: its own changes stand before
 // the plan's state.
 type execution struct {
-	plan    *Plan
-	seq     space.Seq
-	changes []space.Change
-	index   map[space.Key]int // into changes; made when there are many
+	plan     *Plan
+	seq      space.Seq
+	mutation *space.Mutation
+	changes  []space.Change
+	index    map[space.Key]int // into changes; made when there are many
 }
 
 func (e *execution) find(key space.Key) *space.Change {
@@ -86,7 +87,7 @@ func (e *execution) set(key space.Key, deleted bool, payload []byte) {
 		if e.index != nil {
 			e.index[key] = len(e.changes) - 1
 		} else if len(e.changes) > manyChanges {
-			e.index = make(map[space.Key]int, 2*manyChanges)
+			e.index = make(map[space.Key]int, 2*len(e.changes))
 			for i := range e.changes {
 				e.index[e.changes[i].Key] = i
 			}
@@ -221,34 +222,77 @@ func (e *execution) version(c *space.Change) space.Version {
 	return space.Version{Seq: e.seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
 }
 
-// finish asks the guard about each changed entry as a whole and hashes it.
+// finish asks the guard about each changed entry, and about all of them, and hashes them.
 func (e *execution) finish() ([]space.Change, error) {
-	slices.SortFunc(e.changes, func(a, b space.Change) int { return a.Key.Compare(b.Key) })
-	kept := e.changes[:0]
+	if err := e.real(); err != nil {
+		return nil, err
+	}
 	for i := range e.changes {
-		c := e.changes[i]
+		c := &e.changes[i]
 		old := func() (space.Version, error) { return e.plan.get(c.Key) }
-		if c.Deleted {
-			// Made and deleted by the same mutation: nothing happened.
-			if v, err := old(); err != nil {
-				return nil, err
-			} else if !v.Live() {
-				continue
-			}
-		}
-		refusal, err := e.plan.guard.Write(state{e.plan}, c.Key, old, e.version(&c))
+		refusal, err := e.plan.guard.Write(state{e.plan}, c.Key, old, e.version(c))
 		if err != nil {
 			return nil, err
 		}
 		if refusal != nil {
 			return nil, refusal
 		}
-		if !c.Deleted {
+	}
+	more, refusal, err := e.plan.guard.Settle(state{e.plan}, &Proposal{Seq: e.seq, Changes: e.changes, Read: e.read})
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	if len(more) > 0 {
+		e.index = nil // real has moved what it finds
+		for i := range more {
+			e.set(more[i].Key, more[i].Deleted, more[i].Payload)
+		}
+		if err := e.real(); err != nil {
+			return nil, err
+		}
+	}
+	for i := range e.changes {
+		if c := &e.changes[i]; !c.Deleted {
 			c.Hash = space.PayloadHash(c.Payload)
+		}
+	}
+	return e.changes, nil
+}
+
+// real puts changes in the order of keys and leaves out those of entries that were made and
+// deleted by the same mutation: nothing happened.
+func (e *execution) real() error {
+	slices.SortFunc(e.changes, func(a, b space.Change) int { return a.Key.Compare(b.Key) })
+	kept := e.changes[:0]
+	for _, c := range e.changes {
+		if c.Deleted {
+			if v, err := e.plan.get(c.Key); err != nil {
+				return err
+			} else if !v.Live() {
+				continue
+			}
 		}
 		kept = append(kept, c)
 	}
-	return kept, nil
+	e.changes = kept
+	return nil
+}
+
+// read reports whether the mutation says what it read before it changed an entry: the
+// version of the entry, or anything at all.
+func (e *execution) read(key space.Key) bool {
+	if r := e.mutation.Reads; r != nil && len(r.Keys)+len(r.Where) > 0 {
+		return true
+	}
+	for i := range e.mutation.Ops {
+		if op := &e.mutation.Ops[i]; op.If != nil && op.Key() == key {
+			return true
+		}
+	}
+	return false
 }
 
 // Patch applies an update to a record's bytes and returns the new bytes, within

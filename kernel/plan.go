@@ -21,6 +21,7 @@ type Plan struct {
 	commits []*space.Commit
 	last    []Changed                   // what the last of commits changed
 	state   map[space.Key]space.Version // what the plan's commits made so far
+	read    map[space.Key]space.Version // of the base: rules, schemas and constraints look at the same again
 	clients map[space.ClientID]space.ClientState
 
 	recalled map[space.Seq]*space.Commit // read from the log, nil if trimmed
@@ -122,6 +123,9 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 	}
 	if !w.Client.IsZero() {
 		p.clients[w.Client] = space.ClientState{Last: max(m.ID, known.Last), Seq: c.Seq, Author: w.User, Rejected: c.Rejected}
+	}
+	if c.Refusal == nil {
+		guard.Applied()
 	}
 	return outcome, nil
 }
@@ -265,7 +269,28 @@ func (p *Plan) get(key space.Key) (space.Version, error) {
 	if v, ok := p.state[key]; ok {
 		return v, nil
 	}
-	return p.reader.Get(key, p.base.Seq)
+	return p.before(key)
+}
+
+// Bounds of what a plan remembers of its base.
+const (
+	maxRead      = 1024     // entries
+	maxReadBytes = 16 << 10 // of one
+)
+
+// before returns the version of key that the plan was begun on.
+func (p *Plan) before(key space.Key) (space.Version, error) {
+	if v, ok := p.read[key]; ok {
+		return v, nil
+	}
+	v, err := p.reader.Get(key, p.base.Seq)
+	if err == nil && len(p.read) < maxRead && len(v.Payload) <= maxReadBytes {
+		if p.read == nil {
+			p.read = map[space.Key]space.Version{}
+		}
+		p.read[key] = v
+	}
+	return v, err
 }
 
 // seen is get as the principal sees it: what may not be seen is not there.
@@ -344,7 +369,7 @@ func (p *Plan) Deltas() []Delta {
 				continue
 			}
 			seen[key] = struct{}{}
-			deltas = append(deltas, NewDelta(key, p.state[key], func() (space.Version, error) { return p.reader.Get(key, p.base.Seq) }))
+			deltas = append(deltas, NewDelta(key, p.state[key], func() (space.Version, error) { return p.before(key) }))
 		}
 	}
 	return deltas

@@ -49,6 +49,9 @@ func (o *oracle) add(commits []*space.Commit) {
 		}
 		o.index(c)
 		o.commits = append(o.commits, c)
+		if o.w.plan.ruled {
+			o.shelved(c.Seq)
+		}
 	}
 }
 
@@ -244,7 +247,7 @@ func (w *world) converged() {
 		}
 		want := w.oracle.permitted(w.view(c), c.name, head.Seq, w.ruled%len(definitions))
 		n := 0
-		for _, collection := range []string{"cards", "marks", "members", "pair", "register"} {
+		for _, collection := range []string{"books", "cards", "marks", "members", "pair", "register", "shelves"} {
 			for e, err := range c.core.Scan(ctx, collection) {
 				if err != nil {
 					w.fail("%s: %v", c.name, err)

@@ -25,6 +25,9 @@ var definitions = []*authz.Policy{
 			"cards": {"read": "doc.on == true || member(doc.group) || doc.owner == auth.uid", "write": "true"},
 			"pair": {"read": "member('pair')", "write": "true"},
 			"register": {"read": "member('register') || auth.uid in ['r0', 'r1']", "write": "true"},
+			"shelves": {"read": "true", "write": "true"},
+			"books": {"read": "true", "write": "true", "references": [{"path": "shelf", "to": "shelves", "onDelete": "cascade"}],
+				"unique": [["title"]], "owner": "owner", "quota": {"entries": 4, "entriesPerUser": 2}},
 			"members": {"read": "doc.user == auth.uid || member('members')", "write": "true"}
 		}}}}`),
 	compile(`{"spaces": {"sim/one": {
@@ -36,6 +39,9 @@ var definitions = []*authz.Policy{
 				"fields": {"votes": {"read": "doc.owner == auth.uid || member('cards')", "write": "doc.on == true"}, "group": {"read": "auth.odd || doc.votes < 2"}}},
 			"pair": {"read": "true", "write": "true"},
 			"register": {"read": "true", "write": "true"},
+			"shelves": {"read": "true", "write": "true"},
+			"books": {"read": "true", "write": "true", "references": [{"path": "shelf", "to": "shelves", "onDelete": "cascade"}],
+				"unique": [["title"]], "owner": "owner", "quota": {"entries": 4, "entriesPerUser": 2}},
 			"members": {"read": "doc.user == auth.uid", "write": "true"}
 		}}}}`),
 }
@@ -143,6 +149,49 @@ func (c *client) rule() []space.Op {
 		return []space.Op{{Op: space.OpDelete, In: "members", ID: id}}
 	}
 	return []space.Op{{Op: space.OpPut, In: "members", ID: id, Value: fmt.Appendf(nil, `{"of":%q,"strong":%t,"user":%q}`, of, c.chance(2), user)}}
+}
+
+// shelve is the part of a mutation that constraints decide on.
+func (c *client) shelve() []space.Op {
+	shelf := fmt.Sprintf("s%d", c.rand.IntN(2))
+	book := fmt.Sprintf("b%d", c.rand.IntN(5))
+	switch c.rand.IntN(6) {
+	case 0:
+		return []space.Op{{Op: space.OpDelete, In: "shelves", ID: shelf}}
+	case 1:
+		return []space.Op{{Op: space.OpPut, In: "shelves", ID: shelf, Value: []byte(`{}`)}}
+	case 2:
+		return []space.Op{{Op: space.OpDelete, In: "books", ID: book}}
+	}
+	ops := []space.Op{{Op: space.OpPut, In: "books", ID: book, Value: fmt.Appendf(nil, `{"owner":%q,"shelf":%q,"title":"t%d"}`, c.name, shelf, c.rand.IntN(3))}}
+	if c.chance(3) {
+		ops = append(ops, space.Op{Op: space.OpPut, In: "shelves", ID: shelf, Value: []byte(`{}`)})
+	}
+	return ops
+}
+
+// shelved checks the constraints as of a commit, on all that there is.
+func (o *oracle) shelved(seq space.Seq) {
+	titles, owners, n := map[any]space.Key{}, map[any]int{}, 0
+	for key := range o.versions {
+		v := o.version(key, seq)
+		if key.Collection != "books" || !v.Live() {
+			continue
+		}
+		doc := o.parse(v)
+		shelf, _ := doc["shelf"].(string)
+		if !o.version(space.Key{Collection: "shelves", ID: shelf}, seq).Live() {
+			o.w.fail("commit %d leaves %s on shelf %q, which is not there", seq, key, shelf)
+		}
+		if _, dup := titles[doc["title"]]; dup {
+			o.w.fail("commit %d leaves two books called %v", seq, doc["title"])
+		}
+		titles[doc["title"]] = key
+		owners[doc["owner"]]++
+		if n++; n > 4 || owners[doc["owner"]] > 2 {
+			o.w.fail("commit %d leaves %d books, %d of %v", seq, n, owners[doc["owner"]], doc["owner"])
+		}
+	}
 }
 
 // switchRules puts other rules in the place of the present ones.

@@ -145,6 +145,9 @@ func draw(a *actor) plan {
 
 func drawView(c *client) space.View {
 	all := space.View{{In: "cards"}, {In: "marks"}, {In: "pair"}, {In: "register"}}
+	if c.w.plan.ruled {
+		all = append(all, space.Part{In: "books"}, space.Part{In: "shelves"})
+	}
 	if c.w.plan.ruled && c.chance(2) {
 		all = append(all, space.Part{In: "members"})
 	}

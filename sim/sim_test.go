@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/syncline/syncline/authz/constraint"
 	hostcore "github.com/syncline/syncline/host/core"
 	"github.com/syncline/syncline/kernel"
 	replicacore "github.com/syncline/syncline/replica/core"
@@ -117,6 +118,8 @@ func TestPlantedBugs(t *testing.T) {
 		{"a replica drops after it has put", Bugs{Replica: replicacore.Bugs{DropLast: true}}},
 		{"any scope accepted", Bugs{Host: hostcore.Bugs{AnyScope: true}}},
 		{"the past seen with today's rights", Bugs{Host: hostcore.Bugs{TodaysScope: true}}},
+		{"constraints ignore what is planned before", Bugs{Host: hostcore.Bugs{Constraints: constraint.Bugs{BaseOnly: true}}}},
+		{"what is deleted leaves references", Bugs{Host: hostcore.Bugs{Constraints: constraint.Bugs{NoCascade: true}}}},
 		{"wrong digest accepted", Bugs{Host: hostcore.Bugs{AnyDigest: true}}},
 		{"replica shows half a diff", Bugs{Replica: replicacore.Bugs{ShowHalfDiff: true}}},
 		{"replica drops a remove", Bugs{Replica: replicacore.Bugs{DropRemove: true}}},

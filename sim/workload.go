@@ -32,11 +32,13 @@ func (c *client) mutate() {
 	kinds := 8
 	if c.w.plan.ruled {
 		// What one may not see is there all the same, and may not be changed.
-		in.plain, kinds = false, 12
+		in.plain, kinds = false, 16
 	}
 	switch c.rand.IntN(kinds) {
 	case 8, 9, 10, 11:
 		ops = append(ops, c.rule()...)
+	case 12, 13, 14, 15:
+		ops = append(ops, c.shelve()...)
 	case 0: // an entry that comes into and goes out of views
 		ops = append(ops, space.Op{Op: space.OpPut, In: "cards", ID: card, Value: fmt.Appendf(nil, `{"group":"g%d","on":%t,"owner":"r%d","votes":0}`, c.rand.IntN(2), c.chance(2), c.rand.IntN(3))})
 	case 1:

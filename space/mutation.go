@@ -119,6 +119,12 @@ const (
 	// what is there.
 	CodeForbidden = "forbidden"
 
+	// Codes of constraints that would not hold once the mutation is carried out.
+	CodeUnique    = "unique"    // another entry has the same values
+	CodeReference = "reference" // a reference to an entry that is not there
+	CodeInUse     = "in_use"    // a deletion of what is still referred to
+	CodeQuota     = "quota"     // more entries or bytes than there may be; the message names the limit
+
 	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
 	CodeForgotten = "forgotten"
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/syncline/syncline/space"
 )
@@ -78,7 +79,36 @@ type verifier struct {
 
 	newest  map[space.Key]*space.Change // what the log says of each key's newest version
 	seqs    map[space.Key]space.Seq
-	clients map[space.ClientID]space.ClientState
+	clients map[space.ClientID]client
+}
+
+// client is what the log says of a client: all but the rejections before the mutation
+// since, to which it no longer reaches back. The client's row knows these alone.
+type client struct {
+	space.ClientState
+	since space.MutationID
+}
+
+// next is what the log says once it has told of c.
+func (s client) next(c *space.Commit) client {
+	if s.IsZero() && c.Previous != 0 {
+		s.since = c.Mutation
+	}
+	s.ClientState = space.ClientState{Last: c.Mutation, Seq: c.Seq, Author: c.Author, Rejected: s.Rejected.Next(c.Mutation, c.Refusal != nil)}
+	return s
+}
+
+// differs says how a row is not what the log says, "" if it is.
+func (s client) differs(row space.ClientState) string {
+	if row.Last != s.Last || row.Seq != s.Seq || row.Author != s.Author {
+		return fmt.Sprintf("the log ends with mutation %d of %q at %d, its row with %d of %q at %d", s.Last, s.Author, s.Seq, row.Last, row.Author, row.Seq)
+	}
+	want := slices.Collect(s.Rejected.All)
+	got := slices.DeleteFunc(slices.Collect(row.Rejected.All), func(id space.MutationID) bool { return id < s.since })
+	if !slices.Equal(want, got) {
+		return fmt.Sprintf("of its last mutations, from %d on, the log says that %v were rejected, its row that %v were", max(s.since, 1), want, got)
+	}
+	return ""
 }
 
 func (v *verifier) problem(seq space.Seq, key space.Key, format string, args ...any) {
@@ -92,7 +122,7 @@ func gone(err error) bool { return errors.Is(err, ErrTrimmed) || errors.Is(err, 
 func (v *verifier) verify(ctx context.Context) error {
 	v.newest = make(map[space.Key]*space.Change)
 	v.seqs = make(map[space.Key]space.Seq)
-	v.clients = make(map[space.ClientID]space.ClientState)
+	v.clients = make(map[space.ClientID]client)
 	path, head := v.head.Space, v.head.Cursor
 	// One view at the head says what is visible now; it outlives a Trim. Older
 	// versions are read through views at their commits, a new one for each.
@@ -129,13 +159,13 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err := v.visible(at); err != nil {
 		return err
 	}
-	for client, want := range v.clients {
-		got, err := v.store.Client(ctx, path, client)
+	for id, want := range v.clients {
+		got, err := v.store.Client(ctx, path, id)
 		if err != nil {
 			return err
 		}
-		if got != want && got.Seq <= head.Seq {
-			v.problem(want.Seq, space.Key{}, "client %s: the log says %+v, its row %+v", client, want, got)
+		if how := want.differs(got); how != "" && got.Seq <= head.Seq {
+			v.problem(want.Seq, space.Key{}, "client %s: %s", id, how)
 		}
 	}
 	return nil
@@ -144,7 +174,7 @@ func (v *verifier) verify(ctx context.Context) error {
 // commit checks that the versions a commit made are there.
 func (v *verifier) commit(ctx context.Context, c *space.Commit) error {
 	if !c.Client.IsZero() {
-		v.clients[c.Client] = space.ClientState{Last: c.Mutation, Seq: c.Seq, Author: c.Author}
+		v.clients[c.Client] = v.clients[c.Client].next(c)
 	}
 	if len(c.Changes) == 0 {
 		return nil

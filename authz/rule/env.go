@@ -105,6 +105,7 @@ type Input struct {
 type Rule struct {
 	source  string
 	program cel.Program
+	env     *cel.Env // for traces
 	ast     *cel.Ast
 	free    []string // the variables that it looks at
 	claims  []string // the outermost fields of auth that it looks at
@@ -131,21 +132,38 @@ func (e *Env) compile(source string) (*Rule, error) {
 	}
 	checked, issues := e.env.Compile(source)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("%s", describe(issues))
+		return nil, describe(issues)
 	}
 	program, err := e.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{source: source, program: program, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}, nil
+	return &Rule{source: source, program: program, env: e.env, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}, nil
 }
 
-func describe(issues *cel.Issues) string {
+// A TextError lists what is wrong with the text of a rule.
+type TextError []Issue
+
+// An Issue is one thing that is wrong with a text, at a line and column that count from 1.
+type Issue struct {
+	Line, Column int
+	Message      string
+}
+
+func (e TextError) Error() string {
 	var all []string
-	for _, e := range issues.Errors() {
-		all = append(all, fmt.Sprintf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, e.Message))
+	for _, i := range e {
+		all = append(all, fmt.Sprintf("line %d, column %d: %s", i.Line, i.Column, i.Message))
 	}
 	return strings.Join(all, "; ")
+}
+
+func describe(issues *cel.Issues) TextError {
+	var all TextError
+	for _, e := range issues.Errors() {
+		all = append(all, Issue{e.Location.Line(), e.Location.Column() + 1, e.Message})
+	}
+	return all
 }
 
 // freeOf lists the variables of a syntax tree but for those of its comprehensions.

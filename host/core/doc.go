@@ -11,6 +11,7 @@ package core
 
 import (
 	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -50,6 +51,7 @@ type Config struct {
 // Bugs are faults that the simulator plants to prove that it would see them.
 type Bugs struct {
 	Kernel        kernel.Bugs
+	Constraints   constraint.Bugs
 	EarlyAck      bool // outcomes are sent before the commits are durable
 	HalfCommit    bool // a diff is sent in two halves, each claiming to be whole
 	DroppedRemove bool // deletions are left out of diffs

@@ -18,7 +18,7 @@ import (
 // does for those that were away. So there is one way in which anything leaves a
 // replica, and it reads nothing but the data.
 
-// loadRelations reads what the relations hold at the head.
+// loadRelations reads what the relations hold at the head, and what constraints count.
 func (s *Space) loadRelations(ctx context.Context) error {
 	if s.cfg.Rules == nil {
 		s.cfg.Rules = (authz.Development{}).Rules(s.cfg.Path)
@@ -33,7 +33,9 @@ func (s *Space) loadRelations(ctx context.Context) error {
 		view = v
 	}
 	var err error
-	s.relations, err = s.cfg.Rules.Load(view)
+	if s.relations, err = s.cfg.Rules.Load(view); err == nil {
+		s.relations.Plant(s.cfg.Bugs.Constraints)
+	}
 	return err
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline/syncline"
-	"github.com/syncline/syncline/authz/ruletest"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/host/ruletest"
 )
 
 // readDefinition reads and parses a definition's file.
@@ -25,11 +25,7 @@ func readDefinition(path string) (*definition.Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the definition: %w", err)
 	}
-	d, err := definition.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("the definition %s: %w", path, err)
-	}
-	return d, nil
+	return definition.ParseFile(path, text)
 }
 
 // tokensFile is a token.Config as it is in a file: secrets are in files of their own.

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/explain"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
@@ -56,8 +57,11 @@ type scene struct {
 	path  space.Path
 	store *memstore.Store
 	head  space.Cursor
-	keys  []string
+	keys  []string        // of all entries that there ever were, in order
 	ctx   context.Context // of the test
+
+	policy *authz.Policy
+	rules  *authz.Rules
 }
 
 func run(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []string, err error) {
@@ -69,26 +73,42 @@ func run(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []s
 	if err := s.furnish(t.Entries); err != nil {
 		return nil, fmt.Errorf("entries: %w", err)
 	}
-	rules := p.Rules(path)
-	view, err := s.store.View(ctx, path, s.head.Seq)
+	s.policy, s.rules = p, p.Rules(path)
+	if failures, err = s.cases("", t.Cases, failures); err != nil {
+		return nil, err
+	}
+	for i := range t.Steps {
+		if failures, err = s.step(fmt.Sprintf("step %d, ", i+1), &t.Steps[i], failures); err != nil {
+			return nil, fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	return failures, nil
+}
+
+// cases asks cases of the scene as it is now, and adds what is not as they say.
+func (s *scene) cases(at string, cases []definition.Case, failures []string) ([]string, error) {
+	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
 	if err != nil {
 		return nil, err
 	}
 	defer view.Close()
-	relations, err := rules.Load(view)
+	relations, err := s.rules.Load(view)
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range t.Cases {
+	for i, c := range cases {
 		who, err := principal(c.As)
 		if err != nil {
 			return nil, fmt.Errorf("case %d: %w", i+1, err)
 		}
 		fail := func(format string, args ...any) {
-			failures = append(failures, fmt.Sprintf("case %d, as %s: ", i+1, name(who))+fmt.Sprintf(format, args...))
+			failures = append(failures, fmt.Sprintf("%scase %d, as %s: ", at, i+1, name(who))+fmt.Sprintf(format, args...))
+		}
+		if at == "" && (c.Loses != nil || c.Gains != nil) {
+			return nil, fmt.Errorf("case %d: loses and gains are of a step", i+1)
 		}
 		if c.Sees != nil {
-			if err := s.sees(who.In(rules), relations, *c.Sees, fail); err != nil {
+			if err := s.sees(who, relations, *c.Sees, fail); err != nil {
 				return nil, err
 			}
 		}
@@ -97,7 +117,7 @@ func run(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []s
 			may    bool
 		}{{c.May, true}, {c.MayNot, false}} {
 			for _, w := range side.writes {
-				if err := s.write(who.In(rules), relations, w, side.may, fail); err != nil {
+				if err := s.write(who, relations, w, side.may, fail); err != nil {
 					return nil, fmt.Errorf("case %d: %w", i+1, err)
 				}
 			}
@@ -163,7 +183,7 @@ func (s *scene) plan(now time.Time) *kernel.Plan {
 }
 
 // sees compares what somebody sees with what they should.
-func (s *scene) sees(rights authz.Rights, relations *authz.Relations, want []string, fail func(string, ...any)) error {
+func (s *scene) sees(who *authz.Session, relations *authz.Relations, want []string, fail func(string, ...any)) error {
 	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
 	if err != nil {
 		return err
@@ -180,49 +200,77 @@ func (s *scene) sees(rights authz.Rights, relations *authz.Relations, want []str
 		if err != nil {
 			return err
 		}
+		if !v.Live() { // deleted by a step
+			if slices.Contains(want, text) {
+				fail("should see %s, which is no longer there", text)
+			}
+			continue
+		}
 		doc, err := value.Parse(v.Payload)
 		if err != nil {
 			return err
 		}
-		scope := rights.Scope([]string{collection}, relations)
+		scope := who.In(s.rules).Scope([]string{collection}, relations)
 		_, _, does := scope.See(collection, doc)
 		switch should := slices.Contains(want, text); {
 		case does && !should:
-			fail("sees %s, and should not", text)
+			fail("sees %s, and should not%s", text, s.why(who, text, nil, time.Time{}))
 		case should && !does && !scope.Open():
-			fail("should see %s, but may not open the space", text)
+			fail("should see %s, but may not open the space%s", text, s.why(who, text, nil, time.Time{}))
 		case should && !does:
-			fail("should see %s, and does not", text)
+			fail("should see %s, and does not%s", text, s.why(who, text, nil, time.Time{}))
 		}
 	}
 	return nil
 }
 
 // write tries one write on the scene.
-func (s *scene) write(rights authz.Rights, relations *authz.Relations, w definition.Write, may bool, fail func(string, ...any)) error {
+func (s *scene) write(who *authz.Session, relations *authz.Relations, w definition.Write, may bool, fail func(string, ...any)) error {
 	op, err := opOf(w)
 	if err != nil {
 		return err
 	}
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	if w.At != "" {
-		if now, err = time.Parse(time.RFC3339, w.At); err != nil {
-			return fmt.Errorf("at: %w", err)
-		}
+	now, err := timeOf(w)
+	if err != nil {
+		return err
 	}
-	outcome, err := s.plan(now).Submit(sandbox, rights.Guard(relations, now), &space.Mutation{Ops: []space.Op{op}})
+	outcome, err := s.plan(now).Submit(sandbox, who.In(s.rules).Guard(relations.Fork(), now), &space.Mutation{Ops: []space.Op{op}})
 	if err != nil {
 		return err
 	}
 	switch applied := outcome.Kind == space.Applied; {
 	case applied && !may:
-		fail("may %s %s/%s, and should not", op.Op, op.In, op.ID)
+		fail("may %s %s/%s, and should not%s", op.Op, op.In, op.ID, s.why(who, op.In+"/"+op.ID, &op, now))
 	case !applied && may:
-		fail("may not %s %s/%s, and should: %s at %q: %s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message)
+		fail("may not %s %s/%s, and should: %s at %q: %s%s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message, s.why(who, op.In+"/"+op.ID, &op, now))
 	case !applied && outcome.Code != space.CodeForbidden && outcome.Code != space.CodeNotFound && outcome.Code != w.Code:
 		fail("%s %s/%s is refused as it should be, but for another reason: %s at %q: %s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message)
 	}
 	return nil
+}
+
+// timeOf is when a write is made.
+func timeOf(w definition.Write) (time.Time, error) {
+	if w.At == "" {
+		return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nil
+	}
+	now, err := time.Parse(time.RFC3339, w.At)
+	if err != nil {
+		return now, fmt.Errorf("at: %w", err)
+	}
+	return now, nil
+}
+
+// why is the reason of a verdict as an operator would be told it, to be put after a failure.
+func (s *scene) why(who *authz.Session, text string, op *space.Op, now time.Time) string {
+	collection, id, _ := strings.Cut(text, "/")
+	answer, err := explain.Ask(s.ctx, s.store, s.policy, who, explain.Question{
+		Space: s.path, Key: space.Key{Collection: collection, ID: id}, Write: op, Now: now,
+	})
+	if err != nil {
+		return "; it cannot be explained: " + err.Error()
+	}
+	return ": " + answer.Why()
 }
 
 func opOf(w definition.Write) (space.Op, error) {

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/syncline/syncline/authz/ruletest"
 	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/host/ruletest"
 )
 
 const rules = `
@@ -21,13 +21,14 @@ spaces:
         create: new.owner == auth.uid && now > timestamp("2025-12-31T00:00:00Z")
         update: member(doc.project) && !("owner" in changed)
         schema: {type: object, required: [title]}
+        unique: [[slug]]
 tests:
   - name: scene
     space: team/alpha
     entries:
       members/m: {user: bob, project: x}
       cards/a: {owner: ada, project: x, title: t}
-      cards/b: {owner: ada, project: y, title: t}
+      cards/b: {owner: ada, project: y, title: t, slug: taken}
     cases:
       - as: {uid: bob}
         sees: [members/m, cards/a]
@@ -41,6 +42,7 @@ tests:
           - {put: cards/new, value: {owner: ada, title: t}}
           - {put: cards/new, value: {owner: bob, title: t}, at: "2025-01-01T00:00:00Z"}
           - {put: cards/new, value: {owner: bob}, code: invalid}
+          - {put: cards/new, value: {owner: bob, title: t, slug: taken}, code: unique}
       - as: {uid: ada}
         sees: [cards/a, cards/b]
       - sees: []
@@ -71,6 +73,8 @@ func TestRun(t *testing.T) {
 		{`member(doc.project) && !("owner" in changed)`, `'!("owner" in changed)'`, ""}, // who may not read may not change
 		{`required: [title]`, `required: []`, "case 1, as bob: may put cards/new, and should not"},
 		{`required: [title]`, `required: [title, votes]`, "may not patch cards/a, and should: invalid"},
+		{`unique: [[slug]]`, `unique: [[slug, title], [other]]`, ""},
+		{`unique: [[slug]]`, `unique: [[other]]`, "may put cards/new, and should not"},
 		{`code: invalid`, `code: stale`, "for another reason: invalid"},
 		{`sees: [members/m, cards/a]`, `sees: [members/m]`, "sees cards/a, and should not"},
 		{`sees: [members/m, cards/a]`, `sees: [members/m, cards/a, cards/z]`, "cards/z, which is no entry"},

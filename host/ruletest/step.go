@@ -1,0 +1,187 @@
+package ruletest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
+)
+
+// step commits what a step says, and asks its cases. Devices catch up on it as they do in a server.
+func (s *scene) step(at string, step *definition.Step, failures []string) ([]string, error) {
+	devices := make([]*device, len(step.Cases))
+	for i, c := range step.Cases {
+		if c.Loses == nil && c.Gains == nil {
+			continue
+		}
+		who, err := principal(c.As)
+		if err != nil {
+			return nil, fmt.Errorf("case %d: %w", i+1, err)
+		}
+		devices[i] = &device{who: who, held: map[string]bool{}}
+		if err := devices[i].catchUp(s); err != nil {
+			return nil, err
+		}
+	}
+	refused, err := s.commit(step)
+	if err != nil {
+		return nil, err
+	}
+	if refused != "" {
+		return append(failures, strings.TrimSuffix(at, ", ")+": "+refused), nil
+	}
+	for i, c := range step.Cases {
+		d := devices[i]
+		if d == nil {
+			continue
+		}
+		before := d.keys()
+		if err := d.catchUp(s); err != nil {
+			return nil, err
+		}
+		after := d.keys()
+		for _, side := range []struct {
+			word string
+			want *[]string
+			got  []string
+		}{{"loses", c.Loses, without(before, after)}, {"gains", c.Gains, without(after, before)}} {
+			if side.want == nil {
+				continue
+			}
+			want := slices.Sorted(slices.Values(*side.want))
+			if !slices.Equal(want, side.got) {
+				failures = append(failures, fmt.Sprintf("%scase %d, as %s: their device %s [%s], and should [%s]", at, i+1, name(d.who), side.word, strings.Join(side.got, " "), strings.Join(want, " ")))
+			}
+		}
+	}
+	return s.cases(at, step.Cases, failures)
+}
+
+func without(all, those []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(key string) bool { return slices.Contains(those, key) })
+}
+
+// commit makes one mutation of a step's writes; refused says why the rules do not allow it.
+func (s *scene) commit(step *definition.Step) (refused string, err error) {
+	rules, who := (authz.Development{}).Rules(s.path), (*authz.Session)(nil)
+	if step.As != nil {
+		rules = s.rules
+	}
+	if who, err = principal(step.As); err != nil {
+		return "", err
+	}
+	var m space.Mutation
+	for _, w := range step.Writes {
+		op, err := opOf(w)
+		if err != nil {
+			return "", err
+		}
+		m.Ops = append(m.Ops, op)
+	}
+	if len(step.Writes) == 0 {
+		return "", fmt.Errorf("a step has writes")
+	}
+	now, err := timeOf(step.Writes[0])
+	if err != nil {
+		return "", err
+	}
+	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
+	if err != nil {
+		return "", err
+	}
+	relations, err := rules.Load(view)
+	_ = view.Close()
+	if err != nil {
+		return "", err
+	}
+	plan := s.plan(now)
+	outcome, err := plan.Submit(kernel.Writer{User: who.User()}, who.In(rules).Guard(relations, now), &m)
+	if err != nil {
+		return "", err
+	}
+	if outcome.Kind != space.Applied {
+		why := ""
+		if step.As != nil && len(m.Ops) == 1 {
+			why = s.why(who, m.Ops[0].In+"/"+m.Ops[0].ID, &m.Ops[0], now)
+		}
+		return fmt.Sprintf("%s may not do this: %s at %q: %s%s", name(who), outcome.Code, outcome.Path, outcome.Message, why), nil
+	}
+	for _, op := range m.Ops {
+		if key := op.In + "/" + op.ID; !slices.Contains(s.keys, key) {
+			s.keys = append(s.keys, key)
+		}
+	}
+	slices.Sort(s.keys)
+	s.head = plan.Head()
+	return "", s.store.Append(s.ctx, store.Batch{Space: s.path, Base: plan.Base(), Commits: plan.Commits()})
+}
+
+// A device holds what its user may see of all collections, from the frames that a server would send it.
+type device struct {
+	who    *authz.Session
+	cursor *space.Cursor // nil: it has nothing yet
+	held   map[string]bool
+}
+
+func (d *device) keys() []string {
+	var keys []string
+	for key := range d.held {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// catchUp takes the device to the head of the scene.
+func (d *device) catchUp(s *scene) error {
+	var parts space.View
+	for _, collection := range s.policy.Collections(s.path) {
+		parts = append(parts, space.Part{In: collection})
+	}
+	limits := wire.DefaultLimits
+	limits.Parts = max(limits.Parts, len(parts))
+	view, err := kernel.CompileView(parts, limits)
+	if err != nil {
+		return err
+	}
+	cfg := core.Config{Path: s.path, Store: s.store, Limits: limits, Rules: s.rules}
+	c, reset, err := core.CatchUpFrom(s.ctx, cfg, view, d.who, d.cursor)
+	if err != nil {
+		return err
+	}
+	if reset != "" {
+		return fmt.Errorf("a device cannot go on from %s: %s", d.cursor, reset)
+	}
+	for frame, err := range c.Frames(s.ctx) {
+		if err != nil {
+			return err
+		}
+		m, err := wire.DecodeServer(frame)
+		if err != nil {
+			return err
+		}
+		diff, ok := m.(*wire.Diff)
+		if !ok {
+			return fmt.Errorf("a device was sent a %T", m)
+		}
+		if diff.Reset {
+			clear(d.held)
+		}
+		for _, row := range diff.Put {
+			d.held[row.Key.String()] = true
+		}
+		for _, pair := range diff.Del {
+			delete(d.held, pair.Key().String())
+		}
+	}
+	head := s.head
+	d.cursor = &head
+	return nil
+}

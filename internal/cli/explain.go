@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/authz/explain"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/store/pebblestore"
+	"github.com/syncline/syncline/value"
+)
+
+func newExplain(s streams) *cobra.Command {
+	var dir, file, as, write, argument string
+	var at uint64
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain SPACE COLLECTION/ID",
+		Short: "Say why somebody may or may not see or write an entry",
+		Long: `Asks the rules of a definition (docs/RULES.md) about one entry in a data directory that no server has
+open, and prints the rules part by part: what each looked at, what it found, and what decided (*).
+What it prints holds what the rules looked at: it is for operators.
+
+Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
+		Example: `  syncline explain --dir data --definition app.yaml team/alpha cards/c1 --as '{"uid":"bob"}'
+  syncline explain --dir data --definition app.yaml team/alpha cards/c1 --as '{"uid":"bob"}' --write patch --value '{"$set":{"done":true}}'`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := need(cmd, "dir", "definition"); err != nil {
+				return err
+			}
+			q := explain.Question{At: space.Seq(at), Now: time.Now()}
+			var err error
+			if q.Space, err = space.ParsePath(args[0]); err != nil {
+				return usage("%w", err)
+			}
+			collection, id, _ := strings.Cut(args[1], "/")
+			if q.Key, err = space.ParseKey(collection, id); err != nil {
+				return usage("%s: %w", args[1], err)
+			}
+			if q.Write, err = attempt(write, argument); err != nil {
+				return err
+			}
+			who, err := parsePrincipal(as)
+			if err != nil {
+				return usage("--as: %w", err)
+			}
+			d, err := readDefinition(file)
+			if err != nil {
+				return usage("%w", err)
+			}
+			p, err := authz.Compile(d)
+			if err != nil {
+				return usage("%w", err)
+			}
+			if _, err := os.Stat(dir); err != nil { // opening would make it
+				return usage("%w", err)
+			}
+			st, err := pebblestore.Open(dir, pebblestore.Options{})
+			if err != nil {
+				return usage("%w; does a server have it open?", err)
+			}
+			answer, err := explain.Ask(cmd.Context(), st, p, who, q)
+			if e := st.Close(); err == nil {
+				err = e
+			}
+			if err != nil {
+				return usage("%w", err)
+			}
+			if asJSON {
+				if err := json.MarshalWrite(s.out, answer, json.Deterministic(true), jsontext.Multiline(true)); err != nil {
+					return err
+				}
+				fmt.Fprintln(s.out)
+			} else {
+				fmt.Fprint(s.out, answer.Text())
+			}
+			if !answer.Allowed {
+				return &exit{code: exitFailed}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "dir", "", "directory that holds the data")
+	f.StringVar(&file, "definition", "", "file that says who may read and write what")
+	f.StringVar(&as, "as", "{}", `who asks, as rules see them: {"uid": "bob", …claims}; {} is nobody`)
+	f.StringVar(&write, "write", "", "a write to ask about: put, patch or delete; without it the question is whether they may see the entry")
+	f.StringVar(&argument, "value", "", "the record of a put, or the update operators of a patch")
+	f.Uint64Var(&at, "at", 0, "as of which commit; 0 is the last")
+	f.BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
+}
+
+// attempt makes an operation of --write and --value, nil without them.
+func attempt(write, argument string) (*space.Op, error) {
+	op := &space.Op{Op: write}
+	switch {
+	case write == "" && argument == "":
+		return nil, nil
+	case write == space.OpPut && argument != "":
+		op.Value = jsontext.Value(argument)
+	case write == space.OpPatch && argument != "":
+		op.Patch = jsontext.Value(argument)
+	case write == space.OpDelete && argument == "":
+	default:
+		return nil, usage("--write %q --value %q: want put or patch with a value, or delete without one", write, argument)
+	}
+	if argument != "" && !jsontext.Value(argument).IsValid() {
+		return nil, usage("--value %q is no JSON", argument)
+	}
+	return op, nil
+}
+
+// parsePrincipal reads who asks: an object with uid, and claims.
+func parsePrincipal(text string) (*authz.Session, error) {
+	claims, err := value.Parse([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	user, ok := claims["uid"].(string)
+	if _, has := claims["uid"]; has && !ok {
+		return nil, fmt.Errorf("uid is a string")
+	}
+	return authz.NewSession(authz.Principal{User: user, Claims: claims})
+}
