@@ -42,7 +42,9 @@ func serve(t testing.TB, o options) *server {
 	if o.host.Store == nil {
 		o.host.Store = memstore.New()
 	}
-	o.host.Authority = authz.Development{}
+	if o.host.Authority == nil {
+		o.host.Authority = authz.Development{}
+	}
 	s := &server{TB: t, store: o.host.Store, host: host.New(o.host)}
 	s.handler = transport.NewHandler(s.host, o.transport)
 	var web *httptest.Server

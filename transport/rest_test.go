@@ -14,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
@@ -137,6 +139,66 @@ func TestREST(t *testing.T) {
 	}
 	if a := s.do("GET", x, ""); a.header.Get("Cache-Control") != "private, max-age=0, stale-while-revalidate=60" || a.header.Get("Content-Type") != "application/json" || a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%v", a.header)
+	}
+}
+
+// TestRefusals: what rules, a schema or constraints refuse is told by a fitting status.
+func TestRefusals(t *testing.T) {
+	d, err := definition.Parse([]byte(`
+spaces:
+  ` + name + `:
+    open: "true"
+    collections:
+      projects: {read: "true", write: "true"}
+      cards:
+        read: "true"
+        write: auth.uid != "eve"
+        schema: {properties: {n: {type: integer}}}
+        references: [{path: project, to: projects}]
+        unique: [[slug]]
+        quota: {entries: 2}
+        maxBytes: 100
+      log: {read: "true", write: "true", strategy: serializable}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := authz.Compile(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, options{offline: true, host: host.Options{Authority: authz.NewRuled(p, nil)}})
+	const client = "rest-0123456789abcdef"
+	for i, c := range []struct {
+		method, path, body string
+		headers            []string
+		status             int
+		contains           []string
+	}{
+		{"PUT", "projects/p", `{}`, nil, 204, nil},
+		{"PUT", "cards/a", `{"project":"p","slug":"s"}`, nil, 204, nil},
+		{"PUT", "cards/b", `{"slug":"s"}`, nil, 409, []string{`"code":"unique"`, `"path":"slug"`, `"outcome":"rejected"`}},
+		{"PUT", "cards/b", `{"project":"q"}`, nil, 409, []string{`"code":"reference"`, `"path":"project"`}},
+		{"PATCH", "cards/a", `{"$set":{"project":"q"}}`, []string{"Syncline-Client", client, "Syncline-Mutation", "1"}, 409, []string{`"code":"reference"`}},
+		{"PATCH", "cards/a", `{"$set":{"project":"q"}}`, []string{"Syncline-Client", client, "Syncline-Mutation", "1"}, 409, []string{`"code":"reference"`}}, // as before
+		{"DELETE", "projects/p", "", nil, 409, []string{`"code":"in_use"`}},
+		{"PUT", "cards/b", `{}`, nil, 204, nil},
+		{"PUT", "cards/c", `{}`, nil, 403, []string{`"code":"quota"`, "the limit entries of cards is 2"}},
+		{"PUT", "cards/b", `{"x":"` + strings.Repeat("x", 100) + `"}`, nil, 413, []string{`"code":"too_large"`, "maxBytes"}},
+		{"PUT", "cards/b", `{"n":"x"}`, nil, 422, []string{`"code":"invalid"`}},
+		{"PUT", "log/a", `{}`, nil, 422, []string{`"code":"invalid"`, "serializable"}},
+		{"PUT", "log/a", `{}`, []string{"If-None-Match", "*"}, 204, nil},
+		{"PUT", "log/a", `{}`, []string{"If-None-Match", "*"}, 412, []string{`"code":"stale"`}},
+		{"PUT", "cards/b", `{"slug":"s"}`, []string{"Syncline-User", "eve"}, 403, []string{`"code":"forbidden"`}},
+	} {
+		a := s.do(c.method, rest+c.path, c.body, c.headers...)
+		fits := a.status == c.status
+		for _, text := range c.contains {
+			fits = fits && strings.Contains(a.body, text)
+		}
+		if !fits {
+			t.Errorf("%d: %s %s %s: %d %s\nwant %d %v", i, c.method, c.path, c.body, a.status, a.body, c.status, c.contains)
+		}
 	}
 }
 

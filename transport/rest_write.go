@@ -75,7 +75,9 @@ func outcomeStatus(o space.Outcome) int {
 		return http.StatusNotFound
 	case space.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case "forbidden":
+	case space.CodeUnique, space.CodeReference, space.CodeInUse:
+		return http.StatusConflict
+	case space.CodeForbidden, space.CodeQuota: // not 507: proxies and clients would try again
 		return http.StatusForbidden
 	}
 	return http.StatusUnprocessableEntity

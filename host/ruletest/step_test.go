@@ -79,3 +79,50 @@ func TestSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestConstraints: a write is tried by itself, and steps bring along what the constraints do.
+func TestConstraints(t *testing.T) {
+	d, err := definition.Parse([]byte(`
+spaces:
+  a:
+    open: "true"
+    collections:
+      projects: {read: "true", write: "true"}
+      cards:
+        read: "true"
+        write: "true"
+        references: [{path: project, to: projects, onDelete: cascade}]
+        unique: [[slug]]
+        quota: {entries: 2}
+tests:
+  - space: a
+    entries:
+      projects/p: {}
+      cards/a: {project: p, slug: s}
+    cases:
+      - as: {uid: ada}
+        may: [{put: cards/b, value: {slug: t}}, {put: cards/c, value: {slug: t}}, {delete: projects/p}, {put: cards/d, value: {project: p}}]
+        mayNot: [{put: cards/b, value: {slug: s}, code: unique}, {put: cards/b, value: {project: q}, code: reference}]
+    steps:
+      - as: {uid: ada}
+        writes: [{delete: projects/p}]
+        cases:
+          - as: {uid: bob}
+            sees: []
+            loses: [projects/p, cards/a]
+            gains: []
+            may: [{put: cards/b, value: {slug: s}}]
+            mayNot: [{put: cards/b, value: {project: p}, code: reference}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ruletest.Run(t.Context(), d); err != nil {
+		t.Error(err)
+	}
+	d.Tests[0].Cases[0].MayNot, d.Tests[0].Steps = nil, nil
+	d.Tests[0].Cases[0].May = []definition.Write{{Put: "cards/b", Value: []byte(`{"slug":"s"}`)}}
+	if _, err := ruletest.Run(t.Context(), d); err == nil || !strings.Contains(err.Error(), "unique at slug: another entry has the same slug") {
+		t.Errorf("a refusal that is not expected says: %v", err)
+	}
+}
