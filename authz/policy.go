@@ -27,6 +27,7 @@ type kind struct {
 	open        *rule.Rule // nil: nobody
 	relations   map[string]*relation
 	collections map[string]*collection
+	mutators    map[string]*callable
 	claims      []string // those that its rules of reading look at
 }
 
@@ -181,6 +182,7 @@ func (c *compiler) space(k *kind, d definition.Space) {
 		c.in([]string{"open"}, func() { c.fail(fmt.Errorf("the rule of a space can look at auth, space and relations only")) })
 	}
 	k.note(k.open)
+	c.mutators(k, env, d.Mutators)
 	for _, name := range slices.Sorted(maps.Keys(d.Collections)) {
 		c.in([]string{"collections", name}, func() {
 			if !c.check(space.CheckCollection(name)) {

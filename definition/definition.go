@@ -61,6 +61,19 @@ type Space struct {
 	// Relations are what rules may ask for by name, such as member(doc.project).
 	Relations   map[string]Relation   `json:"relations,omitzero"`
 	Collections map[string]Collection `json:"collections,omitzero"`
+	// Mutators are who may call which functions of the application's own.
+	Mutators map[string]Mutator `json:"mutators,omitzero"`
+}
+
+// A Mutator is what is said of a function of the application's own; the function is code.
+type Mutator struct {
+	// Allow is the rule of who may call it with which arguments; "" is nobody.
+	Allow string `json:"allow,omitzero"`
+	// As is "caller" (or ""): it sees what the caller may read, and its writes are the
+	// caller's; or "space": it sees and writes everything in the space that fits its schema.
+	As string `json:"as,omitzero"`
+	// Args is a JSON Schema (draft 2020-12) that the arguments must fit; none: any.
+	Args jsontext.Value `json:"args,omitzero"`
 }
 
 // A Relation holds between a user and what entries of a collection say: name(x)

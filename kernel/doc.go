@@ -13,6 +13,8 @@ package kernel
 import (
 	"iter"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/syncline/syncline/space"
 )
 
@@ -21,6 +23,9 @@ type Reader interface {
 	// Get returns the newest version of key at or below at, the zero Version if
 	// there is none.
 	Get(key space.Key, at space.Seq) (space.Version, error)
+	// Scan yields the live entries of a collection with ids above after, in the
+	// order of ids, as of the commit at.
+	Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error]
 	// Log yields the commits above after in order.
 	Log(after space.Seq) iter.Seq2[*space.Commit, error]
 	// Client returns what the space remembers of a client.
@@ -51,6 +56,10 @@ type Guard interface {
 	// Write decides whether next may be made of the entry key; old reads what is
 	// there. A nil refusal allows. An error means that it could not be decided.
 	Write(s State, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error)
+	// Call decides whether the mutator may be called with these arguments, which are
+	// canonical JSON. From then on the guard decides as for what the mutator does,
+	// which may see and do more than the principal. A mutation is asked about once.
+	Call(s State, name string, args jsontext.Value) (*space.Refusal, error)
 	// Read decides whether a version of an entry may be seen. To a mutation an entry
 	// that may not be seen is one that does not exist.
 	Read(key space.Key, version space.Version) (bool, error)

@@ -27,6 +27,10 @@ type Plan struct {
 
 	// Track says of which collections Changed tells; nil: of none.
 	Track func(collection string) bool
+	// Mutators carries out calls; nil: there are no mutators.
+	Mutators Caller
+	faulted  *Faulted // the last mutation
+
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -35,6 +39,9 @@ type Plan struct {
 type Bugs struct {
 	DoubleApply bool // a mutation sent again is carried out again
 	StaleReads  bool // read sets are not checked
+	// Of mutators:
+	OtherSeed      bool // their random numbers are not those of the replica
+	UnguardedCalls bool // what they write is not asked about
 }
 
 // NewPlan begins a plan on the head base, whose state reader shows. now is the
@@ -66,7 +73,7 @@ func (p *Plan) Clients() map[space.ClientID]space.ClientState { return p.clients
 // The error is a *wire.Error (a gap in ids, another user's client, a client id
 // used twice) or what the reader returned; either way nothing was added.
 func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, error) {
-	p.guard, p.last = guard, nil
+	p.guard, p.last, p.faulted = guard, nil, nil
 	known, err := p.client(w)
 	if err != nil {
 		return space.Outcome{}, err

@@ -31,11 +31,14 @@ type Op struct {
 func (o *Op) Key() Key { return Key{o.In, o.ID} }
 
 // A Mutation is what a replica wants: operations that are applied together or
-// not at all. With Reads it is serializable, without it commutative.
+// not at all, or the call of a mutator, a function of the application's own that
+// finds out on the authority's state which they are. With Reads it is serializable, without it commutative.
 type Mutation struct {
-	ID    MutationID `json:"id,omitzero"`
-	Ops   []Op       `json:"ops"`
-	Reads *Reads     `json:"reads,omitzero"`
+	ID    MutationID     `json:"id,omitzero"`
+	Ops   []Op           `json:"ops,omitzero"`  // either these
+	Call  string         `json:"call,omitzero"` // or the name of a mutator
+	Args  jsontext.Value `json:"args,omitzero"` // what it is called with; none: null
+	Reads *Reads         `json:"reads,omitzero"`
 }
 
 // Reads names what a serializable mutation was computed from. The mutation is
@@ -71,6 +74,10 @@ func (m *Mutation) ContentHash() uint64 {
 		if op.If != nil {
 			h = h.uint(uint64(*op.If) + 1)
 		}
+	}
+	if m.Call != "" {
+		h = hashField(h, m.Call)
+		h = hashField(h, m.Args)
 	}
 	return uint64(h)
 }
@@ -117,6 +124,9 @@ const (
 	// CodeForbidden is the code of what the rules do not allow. It says nothing of
 	// what is there.
 	CodeForbidden = "forbidden"
+
+	// CodeRefused is the code of what a mutator refused without saying more.
+	CodeRefused = "refused"
 
 	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
 	CodeForgotten = "forgotten"

@@ -259,6 +259,22 @@ func (r reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 	return v.Get(key)
 }
 
+func (r reader) Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error] {
+	return func(yield func(space.Entry, error) bool) {
+		v, err := r.s.store.View(r.s.ctx, r.s.path, at)
+		if err != nil {
+			yield(space.Entry{}, err)
+			return
+		}
+		defer v.Close()
+		for e, err := range v.Scan(collection, after) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
 func (r reader) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
 	return r.s.store.Log(r.s.ctx, r.s.path, after)
 }

@@ -34,6 +34,8 @@ type Config struct {
 	Limits wire.Limits
 	// Rules say who may do what; nil: everybody everything.
 	Rules *authz.Rules
+	// Mutators carries out calls; nil: there are none.
+	Mutators kernel.Caller
 	// Lagging is called when a member is no longer live and must be caught up
 	// (Member.CatchUp, then Attach).
 	Lagging func(*Member)

@@ -82,7 +82,7 @@ func (s *Space) enqueue(q queued) {
 }
 
 func size(m *space.Mutation) int {
-	n := 64
+	n := 64 + len(m.Call) + len(m.Args)
 	for i := range m.Ops {
 		op := &m.Ops[i]
 		n += 64 + len(op.In) + len(op.ID) + len(op.Value) + len(op.Patch)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"iter"
 
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -33,6 +34,27 @@ func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 	}
 	defer v.Close()
 	return v.Get(key)
+}
+
+// Scan opens a view of its own: the loop's body reads from the other.
+func (r *reader) Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error] {
+	return scan(r.ctx, r.s.cfg.Store, r.s.cfg.Path, collection, after, at)
+}
+
+func scan(ctx context.Context, st store.Store, path space.Path, collection, after string, at space.Seq) iter.Seq2[space.Entry, error] {
+	return func(yield func(space.Entry, error) bool) {
+		v, err := st.View(ctx, path, at)
+		if err != nil {
+			yield(space.Entry{}, err)
+			return
+		}
+		defer v.Close()
+		for e, err := range v.Scan(collection, after) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
 }
 
 func (r *reader) Log(after space.Seq) logSeq { return r.s.cfg.Store.Log(r.ctx, r.s.cfg.Path, after) }

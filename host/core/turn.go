@@ -72,6 +72,9 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		if stopped[from] || q.request != nil && q.request.err != nil {
 			continue
 		}
+		if q.mutation.Call != "" && s.cfg.Mutators != nil {
+			t.plan.Mutators = caller{s, q.who}
+		}
 		outcome, err := t.plan.Submit(q.writer, q.who.In(s.cfg.Rules).Guard(t.relations, now), q.mutation)
 		if err == nil {
 			err = t.related()
