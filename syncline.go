@@ -49,6 +49,7 @@ import (
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/store/pebblestore"
 	"github.com/syncline/syncline/transport"
 	"github.com/syncline/syncline/wire"
@@ -77,6 +78,11 @@ type Options struct {
 	// Tokens says which tokens are believed. Without it everybody is believed who
 	// says who they are, on a loopback address only.
 	Tokens *token.Config
+	// Mutators are the functions of the application's own that clients may call, in Go or
+	// from script.Load; the Definition says who may.
+	Mutators mutator.Set
+	// MutatorTime is how long one run of a mutator may take; 0 is 250 ms.
+	MutatorTime time.Duration
 	// AnyoneMayReadAndWriteEverything lets requests in that name the server by
 	// another name than a loopback one. There are no access rules yet.
 	AnyoneMayReadAndWriteEverything bool
@@ -90,6 +96,8 @@ type Server struct {
 	transport *transport.Handler
 	authority *authz.Ruled    // nil without a definition
 	tokens    *token.Verifier // nil without tokens
+
+	mutatorTime time.Duration
 }
 
 // Open opens or creates a directory. The error says what is wrong with it, such
@@ -98,7 +106,11 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("syncline: Options.Dir is empty: which directory holds the data?")
 	}
-	s := &Server{}
+	s := &Server{mutatorTime: opts.MutatorTime}
+	mutators, err := mutator.New(opts.Mutators, mutator.Options{Time: opts.MutatorTime})
+	if err != nil {
+		return nil, fmt.Errorf("syncline: %w", err)
+	}
 	authority, err := s.authorize(opts)
 	if err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
@@ -111,7 +123,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 		return nil, fmt.Errorf("syncline: open %s: %w", opts.Dir, err)
 	}
 	h := host.New(host.Options{
-		Store: st, Authority: authority, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
+		Store: st, Authority: authority, Mutators: mutators, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
 	})
 	t := transport.NewHandler(h, transport.Options{
 		Origins: opts.Origins, LoopbackOnly: opts.Tokens == nil && !opts.AnyoneMayReadAndWriteEverything, Logger: opts.Logger,
@@ -161,6 +173,16 @@ func (s *Server) SetDefinition(d *definition.Definition) (warnings []string, err
 	s.authority.SetPolicy(policy)
 	s.host.Reload()
 	return policy.Warnings(), nil
+}
+
+// SetMutators puts other mutators in the place of the present ones. The error says which name or pattern cannot be one; then nothing has changed.
+func (s *Server) SetMutators(set mutator.Set) error {
+	r, err := mutator.New(set, mutator.Options{Time: s.mutatorTime})
+	if err != nil {
+		return fmt.Errorf("syncline: %w", err)
+	}
+	s.host.SetMutators(r)
+	return nil
 }
 
 // Warnings says what of the definition in force costs more than it needs to.

@@ -17,10 +17,12 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/wire"
@@ -41,6 +43,9 @@ type Options struct {
 	// that were away for longer get a snapshot instead of what changed.
 	Retain time.Duration
 
+	// Mutators carries out calls; nil: there are none. SetMutators changes it.
+	Mutators kernel.Caller
+
 	bugs core.Bugs // planted by tests
 }
 
@@ -51,6 +56,8 @@ type Host struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // loops and catch-ups
+
+	mutators atomic.Pointer[held]
 
 	mu       sync.Mutex
 	loops    map[space.Path]*loop
@@ -77,6 +84,7 @@ func New(opts Options) *Host {
 		opts.Retain = 30 * 24 * time.Hour
 	}
 	h := &Host{opts: opts, loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
+	h.SetMutators(opts.Mutators)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }

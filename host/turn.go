@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/store"
 )
 
 // perform is post for a caller that waits for the answer anyway: where the loop
@@ -75,7 +76,7 @@ func (l *loop) read() {
 	defer l.guard()
 	s, err := core.Load(l.host.ctx, core.Config{
 		Rules: l.host.opts.Authority.Rules(l.path),
-		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
+		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Mutators: mutators{l.host}, Bugs: l.host.opts.bugs,
 	})
 	if err != nil {
 		l.broken = err
@@ -95,9 +96,11 @@ func (l *loop) commit() error {
 		var err error
 		if !turn.Empty() {
 			begun := time.Now()
-			batch := turn.Batch(l.path)
-			err = l.host.opts.Store.Append(l.host.ctx, batch)
-			l.host.stats.appended(len(batch.Commits), time.Since(begun), err)
+			var batches []store.Batch
+			if batches, err = turn.Batches(l.path); err == nil {
+				err = l.host.opts.Store.Append(l.host.ctx, batches...)
+			}
+			l.host.stats.appended(len(batches[0].Commits), time.Since(begun), err)
 		}
 		if err := l.space.Finish(l.host.ctx, turn, err); err != nil {
 			return err

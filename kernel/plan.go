@@ -137,10 +137,20 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.Change, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			p.faulted = &Faulted{
+				Fault: Fault{Reason: "panic", Detail: fmt.Sprint(r)}, User: w.User, Client: w.Client, Mutation: *m, Base: p.head, Seq: seq, Time: p.now,
+			}
 			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: Clip("the mutation made the server panic: " + fmt.Sprint(r))}
 		}
 	}()
 	return p.execute(w, m, seq)
+}
+
+// Try finds out what would come of a mutation, and adds nothing to the plan. The
+// error is a *space.Refusal, or the reader's.
+func (p *Plan) Try(w Writer, guard Guard, m *space.Mutation) ([]space.Change, error) {
+	p.guard, p.last, p.faulted = guard, nil, nil
+	return p.try(w, m, p.head.Seq+1)
 }
 
 // Client returns what the plan knows of the writer's client, after its own

@@ -16,8 +16,10 @@ import (
 // member of anything, and every commit may change what others see.
 
 // definitions are the rules that a schedule switches between.
-var definitions = []*authz.Policy{
-	compile(`{"spaces": {"sim/{name}": {
+var definitions = []*authz.Policy{compile(sources[0]), compile(sources[1])}
+
+var sources = []string{
+	`{"spaces": {"sim/{name}": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of"}},
 		"collections": {
@@ -26,8 +28,8 @@ var definitions = []*authz.Policy{
 			"pair": {"read": "member('pair')", "write": "true"},
 			"register": {"read": "member('register') || auth.uid in ['r0', 'r1']", "write": "true"},
 			"members": {"read": "doc.user == auth.uid || member('members')", "write": "true"}
-		}}}}`),
-	compile(`{"spaces": {"sim/one": {
+		}}}}`,
+	`{"spaces": {"sim/one": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of", "where": {"strong": true}}},
 		"collections": {
@@ -36,7 +38,7 @@ var definitions = []*authz.Policy{
 			"pair": {"read": "true", "write": "true"},
 			"register": {"read": "true", "write": "true"},
 			"members": {"read": "doc.user == auth.uid", "write": "true"}
-		}}}}`),
+		}}}}`,
 }
 
 func compile(text string) *authz.Policy {
@@ -72,7 +74,14 @@ func (w *world) rules() *authz.Rules {
 	if !w.plan.ruled {
 		return nil
 	}
-	return definitions[w.ruled%len(definitions)].Rules(path)
+	return w.definitions()[w.ruled%len(definitions)].Rules(path)
+}
+
+func (w *world) definitions() []*authz.Policy {
+	if w.plan.called {
+		return withCalls
+	}
+	return definitions
 }
 
 // permitted is what of a view a user might see at a commit under some rules: the
@@ -95,7 +104,7 @@ func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, defini
 			}
 		}
 	}
-	rights := o.w.identify(user).In(definitions[definition].Rules(path))
+	rights := o.w.identify(user).In(o.w.definitions()[definition].Rules(path))
 	for key, v := range all {
 		if !rights.MayRead(key.Collection, o.parse(v), func(string) rule.Set { return member }) {
 			delete(all, key)

@@ -21,10 +21,10 @@ type Result struct {
 
 // Counts tell whether a schedule did anything worth checking.
 type Counts struct {
-	Applied, Rejected, Reopened, Reconnected, Restored int
+	Applied, Rejected, Reopened, Reconnected, Restored, Called int
 }
 
-type counts struct{ applied, rejected, reopened, reconnected int }
+type counts struct{ applied, rejected, reopened, reconnected, called int }
 
 // A schedule's plan: how much happens and how much goes wrong. Of probabilities
 // it holds the n of "once in n", 0 for never.
@@ -52,6 +52,7 @@ type plan struct {
 	part          int  // bytes of a part of a diff
 	strict        bool // no client may be told to stop
 	ruled         bool // there are rules; see rules.go
+	called        bool // some mutations are calls; see calls.go
 	switched      int  // once in n mutations they change
 }
 
@@ -84,6 +85,8 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	if rules := w.newActor(seed, 3); rules.chance(2) { // of its own, so that other schedules stay what they are
 		w.plan.ruled, w.plan.switched = true, []int{0, 8, 20}[rules.rand.IntN(3)]
 	}
+	calls := w.newActor(seed, 4) // likewise
+	w.plan.called = calls.chance(3)
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.server.start()
@@ -95,6 +98,11 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	for range w.plan.mutations {
 		chief.after(chief.between(0, w.plan.length), func() { w.disturb(chief) })
+	}
+	if w.plan.called {
+		for range w.plan.mutations {
+			calls.after(calls.between(0, w.plan.length), func() { w.clients[calls.rand.IntN(len(w.clients))].call() })
+		}
 	}
 	chief.after(w.plan.length, w.heal)
 	events := 0
@@ -109,7 +117,7 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	return Result{
 		Seed: seed, Err: w.err, Trace: w.digest(), Events: events, Commits: len(w.oracle.commits),
-		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost},
+		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.called},
 	}
 }
 
@@ -140,6 +148,9 @@ func drawView(c *client) space.View {
 	all := space.View{{In: "cards"}, {In: "marks"}, {In: "pair"}, {In: "register"}}
 	if c.w.plan.ruled && c.chance(2) {
 		all = append(all, space.Part{In: "members"})
+	}
+	if c.w.plan.called {
+		all = append(all, space.Part{In: "calc"}, space.Part{In: "made"})
 	}
 	if c.chance(3) {
 		all[0].Where = []byte(`{"on":{"$eq":true}}`)

@@ -47,6 +47,7 @@ func TestPromises(t *testing.T) {
 		total.Reopened += r.Counts.Reopened
 		total.Reconnected += r.Counts.Reconnected
 		total.Restored += r.Counts.Restored
+		total.Called += r.Counts.Called
 		if r.Err != nil {
 			return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
 		}
@@ -56,7 +57,7 @@ func TestPromises(t *testing.T) {
 	for _, err := range failed {
 		t.Error(err)
 	}
-	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0) {
+	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Called == 0) {
 		t.Errorf("the schedules do not reach what they are for: %+v", total)
 	}
 }
@@ -115,6 +116,9 @@ func TestPlantedBugs(t *testing.T) {
 		{"any scope accepted", Bugs{Host: hostcore.Bugs{AnyScope: true}}},
 		{"the past seen with today's rights", Bugs{Host: hostcore.Bugs{TodaysScope: true}}},
 		{"wrong digest accepted", Bugs{Host: hostcore.Bugs{AnyDigest: true}}},
+		{"the server draws other random numbers", Bugs{Host: hostcore.Bugs{Kernel: kernel.Bugs{OtherSeed: true}}}},
+		{"the replica draws other random numbers", Bugs{Replica: replicacore.Bugs{OtherSeed: true}}},
+		{"what mutators write is not asked about", Bugs{Host: hostcore.Bugs{Kernel: kernel.Bugs{UnguardedCalls: true}}}},
 		{"replica shows half a diff", Bugs{Replica: replicacore.Bugs{ShowHalfDiff: true}}},
 		{"replica drops a remove", Bugs{Replica: replicacore.Bugs{DropRemove: true}}},
 		{"replica forgets what it sent", Bugs{Replica: replicacore.Bugs{LostAckOnRestart: true}}},

@@ -29,6 +29,8 @@ type Turn struct {
 	outcomes  []space.Outcome     // of taken, in the same order; ID 0 and no kind: refused
 	refused   []*wire.Error       // likewise
 	relations *authz.Relations    // as the turn's commits leave them
+	also      []store.Batch       // to be appended along with the turn's own
+	unkept    error               // why a mutation could not be set aside: then the turn does not happen
 	touched   map[string]struct{} // users of whom relations may have changed
 }
 
@@ -39,6 +41,11 @@ func (t *Turn) Empty() bool { return t.plan == nil || len(t.plan.Commits()) == 0
 // Batch is what has to be appended.
 func (t *Turn) Batch(path space.Path) store.Batch {
 	return store.Batch{Space: path, Base: t.plan.Base(), Commits: t.plan.Commits()}
+}
+
+// Batches is everything that has to be appended, together.
+func (t *Turn) Batches(path space.Path) ([]store.Batch, error) {
+	return append([]store.Batch{t.Batch(path)}, t.also...), t.unkept
 }
 
 // Begin plans what waits, up to a bound, and returns nil when nothing does. The
@@ -85,6 +92,12 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 			continue
 		}
 		t.outcomes[i] = outcome
+		if t.plan.Faulted() != nil {
+			if err := s.quarantine(ctx, t, i); err != nil {
+				t.unkept = err
+			}
+			break
+		}
 	}
 	if s.cfg.Bugs.EarlyAck {
 		s.acks(t)

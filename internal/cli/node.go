@@ -13,6 +13,7 @@ import (
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/internal/admin"
+	"github.com/syncline/syncline/mutator"
 )
 
 // shutdownTimeout is how long a server that was told to stop waits for requests
@@ -60,6 +61,12 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 			return nil, usage("%w", err)
 		}
 	}
+	var mutators mutator.Set
+	if o.mutators != "" {
+		if mutators, err = readMutators(o.mutators); err != nil {
+			return nil, usage("%w", err)
+		}
+	}
 	// Addresses before data: a second server on one machine finds out without
 	// having touched anything.
 	var listeners []net.Listener
@@ -83,7 +90,7 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, Definition: definition, Tokens: tokens, AnyoneMayReadAndWriteEverything: o.anyone,
+		Origins: o.origins, Definition: definition, Tokens: tokens, Mutators: mutators, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
 		return nil, usage("%w", err)
@@ -91,6 +98,9 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	if definition != nil {
 		warn(log, n.server.Warnings())
 		go reload(ctx, log, n.server, o.definition)
+	}
+	if mutators != nil {
+		go reloadMutators(ctx, log, n.server, o.mutators)
 	}
 	handler := n.server.Handler()
 	if pages != nil {

@@ -18,6 +18,7 @@ import (
 type nodeFlags struct {
 	dir, listen, admin string
 	definition, tokens string // files
+	mutators           string // file
 	retain             time.Duration
 	cacheBytes         int64
 	origins            []string
@@ -33,6 +34,7 @@ func (o *nodeFlags) register(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "web origin, such as https://app.example.com, that may connect besides the server's own; may be repeated")
 	f.StringVar(&o.definition, "definition", "", "file that says who may read and write what, JSON or YAML (docs/RULES.md); without one everybody may everything, on this machine. SIGHUP reads it again")
 	f.StringVar(&o.tokens, "tokens", "", "JSON file that says which tokens are believed (docs/RULES.md); without one everybody is who they say they are, on this machine")
+	f.StringVar(&o.mutators, "mutators", "", "JavaScript file with the application's mutators (docs/MUTATORS.md). SIGHUP reads it again")
 	f.BoolVar(&o.anyone, anyoneFlag, false, "listen beyond this machine without a definition and tokens")
 	registerLimits(f, &o.limits)
 	o.logs.register(f)
