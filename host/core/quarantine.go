@@ -100,9 +100,14 @@ func setAside(ctx context.Context, st store.Store, record *Quarantined) (store.B
 	if err != nil {
 		return store.Batch{}, err
 	}
-	payload, err := json.Marshal(record, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	payload, err := encodeRecord(record)
 	if err != nil {
-		return store.Batch{}, fmt.Errorf("set mutation %d aside: %w", record.Seq, err)
+		// What came over the wire is JSON; a Go program may have handed in what is not.
+		record.Detail += fmt.Sprintf("\nits arguments cannot be kept: %v", err)
+		record.Mutation.Ops, record.Mutation.Args = nil, nil
+		if payload, err = encodeRecord(record); err != nil {
+			return store.Batch{}, fmt.Errorf("set mutation %d aside: %w", record.Seq, err)
+		}
 	}
 	c := &space.Commit{Seq: head.Cursor.Seq + 1, Time: record.Time}
 	entries, bytes, err := kept(ctx, st, path, head.Cursor.Seq)
@@ -120,6 +125,13 @@ func setAside(ctx context.Context, st store.Store, record *Quarantined) (store.B
 	})
 	c.Seal(head.Cursor.Digest)
 	return store.Batch{Space: path, Base: head.Cursor, Commits: []*space.Commit{c}}, nil
+}
+
+func encodeRecord(record *Quarantined) ([]byte, error) {
+	if len(record.Mutation.Args) == 0 {
+		record.Mutation.Args = nil
+	}
+	return json.Marshal(record, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
 // quarantineKey is fixed in length, so that rows are in the order of commits.
