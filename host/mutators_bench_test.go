@@ -77,7 +77,8 @@ func BenchmarkMutators(b *testing.B) {
 			who := mustIdentify(b)
 			first := space.Mutation{Ops: []space.Op{
 				{Op: "put", In: "cards", ID: "a", Value: fmt.Appendf(nil, `{"n":1000000000,"text":%q}`, text)},
-				{Op: "put", In: "cards", ID: "b", Value: value}, {Op: "put", In: "cards", ID: "rules", Value: []byte(`{"least":0}`)},
+				{Op: "put", In: "cards", ID: "b", Value: value},
+				{Op: "put", In: "cards", ID: "rules", Value: []byte(`{"least":0}`)},
 			}}
 			if _, _, err := h.Do(b.Context(), who, path, "", []space.Mutation{first}); err != nil {
 				b.Fatal(err)

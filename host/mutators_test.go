@@ -133,7 +133,7 @@ func TestCallRights(t *testing.T) {
 		{"bob", "mine", `{"read":"a"}`, "rejected saw  1 cards, a false"},
 		{"ada", "mine", `{"read":"a"}`, "rejected saw  1 cards, a true"},
 		{"ada", "all", `{"read":"b","into":"cards"}`, "rejected saw  2 cards, b true"},
-		{"ada", "all", `{"patch":"b","times":5}`, forbidden},              // into is missing: the rule of the call errs
+		{"ada", "all", `{"patch":"b","times":5}`, forbidden},                // into is missing: the rule of the call errs
 		{"ada", "all", `{"patch":"b","times":5,"into":"cards"}`, "applied"}, // the rule of the collection does not
 		{"ada", "all", `{"put":"b","value":{"n":"x"},"into":"cards"}`, "rejected invalid n "},
 		{"ada", "all", `{"put":"b","value":{},"into":"secret"}`, forbidden},
