@@ -217,7 +217,8 @@ func TestQuarantine(t *testing.T) {
 
 // TestQuarantineIsBounded: the newest hundred are kept.
 func TestQuarantineIsBounded(t *testing.T) {
-	h := newHost(t, host.Options{Mutators: mutators(t)})
+	s := memstore.New()
+	h := newHost(t, host.Options{Store: s, Mutators: mutators(t)})
 	for i := range 130 {
 		if _, _, err := h.Do(t.Context(), mustIdentify(t), path, client("q"), []space.Mutation{invoke(space.MutationID(i+1), "broken", ``)}); err != nil {
 			t.Fatal(err)
@@ -226,6 +227,9 @@ func TestQuarantineIsBounded(t *testing.T) {
 	all, err := h.Quarantined(t.Context(), path)
 	if err != nil || len(all) != 100 || all[0].Seq != 31 || all[99].Seq != 130 {
 		t.Fatalf("%d are kept (%v)", len(all), err)
+	}
+	if head, err := s.Head(t.Context(), "_quarantine/"+path); err != nil || head.Cursor.Seq != 130 || head.Horizon != head.Cursor {
+		t.Errorf("what was dropped is kept: %+v, %v", head, err)
 	}
 }
 

@@ -134,6 +134,15 @@ func encodeRecord(record *Quarantined) ([]byte, error) {
 	return json.Marshal(record, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
+// trimQuarantine forgets what was dropped from a quarantine: nobody reads its history. A failure
+// only means that it is longer; the next one tries again.
+func (s *Space) trimQuarantine(ctx context.Context, t *Turn) {
+	for i := range t.also {
+		b := &t.also[i]
+		_ = s.cfg.Store.Trim(ctx, b.Space, b.Commits[len(b.Commits)-1].Seq)
+	}
+}
+
 // quarantineKey is fixed in length, so that rows are in the order of commits.
 func quarantineKey(seq space.Seq) space.Key {
 	return space.Key{Collection: quarantineCollection, ID: fmt.Sprintf("%016x", uint64(seq))}

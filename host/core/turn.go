@@ -141,6 +141,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 		s.acks(t)
 	}
 	s.tell()
+	s.trimQuarantine(ctx, t)
 	if t.Empty() {
 		return nil
 	}
