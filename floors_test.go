@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
-	{"authz/ruletest", "mutator"},
+	{"authz/ruletest", "mutator", "internal/appfile"},
 	{"mutator/script"},
 	{"host/core", "replica/core"},
 	{"host", "replica"},

@@ -11,9 +11,7 @@ import (
 
 	"github.com/syncline/syncline"
 	"github.com/syncline/syncline/authz/token"
-	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/internal/admin"
-	"github.com/syncline/syncline/mutator"
 )
 
 // shutdownTimeout is how long a server that was told to stop waits for requests
@@ -24,6 +22,7 @@ const shutdownTimeout = 10 * time.Second
 type node struct {
 	log    *slog.Logger
 	server *syncline.Server
+	app    app // as it was at the start
 	main   *http.Server
 	admin  *http.Server // nil without one
 	url    string
@@ -49,9 +48,9 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	if o.anyone {
 		log.Warn("anyone who can connect may read and write everything", "listen", o.listen)
 	}
-	var definition *definition.Definition
+	var said app
 	if o.definition != "" {
-		if definition, err = readDefinition(o.definition); err != nil {
+		if said, err = readApp(o.definition); err != nil {
 			return nil, usage("%w", err)
 		}
 	}
@@ -61,8 +60,11 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 			return nil, usage("%w", err)
 		}
 	}
-	var mutators mutator.Set
+	mutators := said.mutators
 	if o.mutators != "" {
+		if said.file != nil {
+			return nil, usage("--definition %s may have mutators of its own: there is no place for --mutators beside it", o.definition)
+		}
 		if mutators, err = readMutators(o.mutators); err != nil {
 			return nil, usage("%w", err)
 		}
@@ -90,16 +92,17 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, Definition: definition, Tokens: tokens, Mutators: mutators, AnyoneMayReadAndWriteEverything: o.anyone,
+		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("%w", said.locate(err))
 	}
-	if definition != nil {
+	n.app = said
+	if said.definition != nil {
 		warn(log, n.server.Warnings())
 		go reload(ctx, log, n.server, o.definition)
 	}
-	if mutators != nil {
+	if o.mutators != "" {
 		go reloadMutators(ctx, log, n.server, o.mutators)
 	}
 	handler := n.server.Handler()

@@ -32,7 +32,7 @@ func (o *nodeFlags) register(f *pflag.FlagSet) {
 	f.DurationVar(&o.retain, "retain", 30*24*time.Hour, "how long history is kept; replicas that were away for longer get a snapshot. Negative keeps it for ever")
 	f.Int64Var(&o.cacheBytes, "cache-bytes", 0, "size of the block cache in bytes; 0 is the store's default, 32 MiB")
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "web origin, such as https://app.example.com, that may connect besides the server's own; may be repeated")
-	f.StringVar(&o.definition, "definition", "", "file that says who may read and write what, JSON or YAML (docs/RULES.md); without one everybody may everything, on this machine. SIGHUP reads it again")
+	f.StringVar(&o.definition, "definition", "", "file that says who may read and write what, JSON, YAML or TypeScript (docs/RULES.md); without one everybody may everything, on this machine. SIGHUP reads it again")
 	f.StringVar(&o.tokens, "tokens", "", "JSON file that says which tokens are believed (docs/RULES.md); without one everybody is who they say they are, on this machine")
 	f.StringVar(&o.mutators, "mutators", "", "JavaScript file with the application's mutators (docs/MUTATORS.md). SIGHUP reads it again")
 	f.BoolVar(&o.anyone, anyoneFlag, false, "listen beyond this machine without a definition and tokens")
