@@ -6,12 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline/syncline"
 	"github.com/syncline/syncline/internal/appfile"
 )
+
+// devMutatorTime is how long a run of a mutator may take on a machine that compiles and tests besides.
+const devMutatorTime = 2 * time.Second
 
 func newDev(s streams) *cobra.Command {
 	var o nodeFlags
@@ -51,6 +55,7 @@ func (o *nodeFlags) develop(ctx context.Context, s streams, path string) error {
 		return err
 	}
 	o.definition = path
+	o.mutatorTime = devMutatorTime
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "syncline-dev-"); err != nil {
 			return err

@@ -92,7 +92,7 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, AnyoneMayReadAndWriteEverything: o.anyone,
+		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, MutatorTime: o.mutatorTime, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
 		return nil, usage("%w", said.locate(err))

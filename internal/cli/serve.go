@@ -17,8 +17,9 @@ import (
 // nodeFlags are what a server can be told.
 type nodeFlags struct {
 	dir, listen, admin string
-	definition, tokens string // files
-	mutators           string // file
+	definition, tokens string        // files
+	mutators           string        // file
+	mutatorTime        time.Duration // of one run; 0 is the server's own
 	retain             time.Duration
 	cacheBytes         int64
 	origins            []string
