@@ -28,6 +28,8 @@ type kind struct {
 	relations   map[string]*relation
 	collections map[string]*collection
 	claims      []string // those that its rules of reading look at
+	deliver     []*Hook  // by name
+	ask         []*Hook  // by name
 }
 
 type relation struct {
@@ -201,6 +203,8 @@ func (c *compiler) space(k *kind, d definition.Space) {
 			}
 		})
 	}
+	k.deliver = c.hooks("deliver", k, env, d.Deliver)
+	k.ask = c.hooks("ask", k, env, d.Ask)
 }
 
 // note adds the claims that a rule looks at.

@@ -61,6 +61,10 @@ type Space struct {
 	// Relations are what rules may ask for by name, such as member(doc.project).
 	Relations   map[string]Relation   `json:"relations,omitzero"`
 	Collections map[string]Collection `json:"collections,omitzero"`
+	// Deliver says which changes others are told of once they are committed, by name.
+	Deliver map[string]Hook `json:"deliver,omitzero"`
+	// Ask says which changes others must agree to before they are committed, by name.
+	Ask map[string]Hook `json:"ask,omitzero"`
 }
 
 // A Relation holds between a user and what entries of a collection say: name(x)

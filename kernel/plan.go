@@ -27,6 +27,9 @@ type Plan struct {
 
 	// Track says of which collections Changed tells; nil: of none.
 	Track func(collection string) bool
+	// Agree, if not nil, has to agree to what the mutation being submitted changes, which
+	// the guard has allowed. With an error Submit adds nothing and returns it.
+	Agree func(changes []Delta) (*space.Refusal, error)
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -90,8 +93,14 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 		Seq: p.head.Seq + 1, Time: p.now, Author: w.User, Client: w.Client, Mutation: m.ID, Content: content, Previous: known.Seq,
 	}
 	changes, err := p.try(w, m, c.Seq)
+	if err == nil && p.Agree != nil && len(changes) > 0 {
+		err = p.agree(changes, c.Seq)
+	}
 	if err != nil && !errors.As(err, &c.Refusal) {
 		return space.Outcome{}, err
+	}
+	if c.Refusal != nil {
+		changes = nil
 	}
 	c.Changes = changes
 	c.Seal(p.head.Digest)
@@ -134,6 +143,21 @@ func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.
 		}
 	}()
 	return p.execute(w, m, seq)
+}
+
+// agree asks Agree about what a mutation changes.
+func (p *Plan) agree(changes []space.Change, seq space.Seq) error {
+	deltas := make([]Delta, len(changes))
+	for i := range changes {
+		c := &changes[i]
+		next := space.Version{Seq: seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
+		deltas[i] = NewDelta(c.Key, next, func() (space.Version, error) { return p.get(c.Key) })
+	}
+	refusal, err := p.Agree(deltas)
+	if refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 // Client returns what the plan knows of the writer's client, after its own

@@ -27,6 +27,7 @@ func newHostCollector(h *host.Host) *hostCollector {
 	add(gauge, "sessions", "Sessions that are open.", &s.Sessions, 1)
 	add(gauge, "spaces_loaded", "Spaces that are in memory.", &s.Spaces, 1)
 	add(gauge, "sessions_lagging", "Spaces open in a session that is being caught up.", &s.Lagging, 1)
+	add(gauge, "asking", "Mutations about which another system is being asked.", &s.Asking, 1)
 	add(counter, "commits_total", "Commits made durable.", &s.Commits, 1)
 	add(counter, "appends_total", "Writes of one or more commits to the store.", &s.Appends, 1)
 	add(counter, "append_seconds_total", "Time spent in writes to the store.", &s.AppendNS, 1e-9)
