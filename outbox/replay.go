@@ -108,7 +108,11 @@ func (o *Outbox) replay(row string) error {
 		return err
 	case err == nil && answer.OK():
 		o.stats.Delivered.Add(1)
-		return o.opts.Ledger.Save(l.removed()...)
+		if err := o.opts.Ledger.Save(l.removed()...); err != nil {
+			return err
+		}
+		o.opts.Logger.Info("a dead letter was delivered", "delivery", l.Delivery, "endpoint", name, "space", l.Space, "message", l.ID)
+		return nil
 	}
 	o.stats.Failed.Add(1)
 	l.Error = fmt.Sprintf("status %d", answer.Status)

@@ -39,6 +39,10 @@ func newHostCollector(h *host.Host) *hostCollector {
 	return c
 }
 
+func (c *hostCollector) counter(name, help string, value *atomic.Int64) {
+	c.metrics = append(c.metrics, metric{prometheus.NewDesc("syncline_"+name, help, nil, nil), prometheus.CounterValue, value, 1})
+}
+
 // Describe implements prometheus.Collector.
 func (c *hostCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, m := range c.metrics {

@@ -113,7 +113,7 @@ over the environment, the environment over the file.`,
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newDemo(s), newServe(s), newImport(s), newExport(s), newVerify(s), newWatch(s), newRules(s), newVersion(s),
+		newDemo(s), newServe(s), newImport(s), newExport(s), newVerify(s), newWatch(s), newRules(s), newOutbox(s), newVersion(s),
 	)
 	known := map[string]bool{}
 	for _, cmd := range append(root.Commands(), root) {

@@ -18,6 +18,7 @@ import (
 type nodeFlags struct {
 	dir, listen, admin string
 	definition, tokens string // files
+	endpoints          string // file
 	retain             time.Duration
 	cacheBytes         int64
 	origins            []string
@@ -33,6 +34,7 @@ func (o *nodeFlags) register(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "web origin, such as https://app.example.com, that may connect besides the server's own; may be repeated")
 	f.StringVar(&o.definition, "definition", "", "file that says who may read and write what, JSON or YAML (docs/RULES.md); without one everybody may everything, on this machine. SIGHUP reads it again")
 	f.StringVar(&o.tokens, "tokens", "", "JSON file that says which tokens are believed (docs/RULES.md); without one everybody is who they say they are, on this machine")
+	f.StringVar(&o.endpoints, "endpoints", "", "JSON file with the addresses of others that the definition's hooks may name (docs/HOOKS.md)")
 	f.BoolVar(&o.anyone, anyoneFlag, false, "listen beyond this machine without a definition and tokens")
 	registerLimits(f, &o.limits)
 	o.logs.register(f)
@@ -51,7 +53,8 @@ stderr. SIGTERM and SIGINT stop it: what was acknowledged is on disk before, wha
 waits is committed, and clients are told to come back. When storage fails it exits
 with code 1, and a fresh start recovers.
 
-The admin address serves /metrics, /healthz, /readyz and /debug/pprof/.`,
+The admin address serves /metrics, /healthz, /readyz and /debug/pprof/, and what
+"syncline outbox" asks.`,
 		Example: `  syncline serve --dir /var/lib/syncline
   syncline serve --dir data --listen 127.0.0.1:0 --admin "" --log-format json
   SYNCLINE_DIR=data syncline serve --config syncline.json --print-config`,
