@@ -132,6 +132,9 @@ func (l *lane) load(text []byte) error {
 func (l *lane) state() ([]byte, error) {
 	s := saved{At: l.at, Tries: map[string]try{}}
 	for r, t := range l.known {
+		if r.seq <= l.read.Seq {
+			continue // another rule, and no event any more
+		}
 		s.Tries[r.String()] = *t
 	}
 	for _, c := range l.commits {

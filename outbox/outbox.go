@@ -81,8 +81,10 @@ func (p lanePlace) key() space.Key {
 type job struct {
 	lanePlace
 	working bool
-	again   bool // something has come while it was being worked on
-	hurt    bool // the outbox itself failed: commits do not wake it before its time
+	again   bool          // something has come while it was being worked on
+	save    bool          // its place is wanted in the ledger, however little it has moved
+	hurt    bool          // the outbox itself failed: commits do not wake it before its time
+	news    chan struct{} // holds a token when something has come
 	wakes   time.Time
 	at      int // in sleepers, -1: not there
 }
@@ -265,10 +267,14 @@ func (o *Outbox) rouse(place lanePlace) {
 	j := o.jobs[place]
 	switch {
 	case j == nil:
-		j = &job{lanePlace: place, at: -1}
+		j = &job{lanePlace: place, at: -1, news: make(chan struct{}, 1)}
 		o.jobs[place] = j
 	case j.working:
 		j.again = true
+		select {
+		case j.news <- struct{}{}:
+		default:
+		}
 		return
 	case j.at < 0 || j.hurt:
 		return // ready already, or better left alone
@@ -315,7 +321,11 @@ func (o *Outbox) plan(now time.Time) time.Duration {
 // work tells what a lane has to tell, and lets it sleep or forgets it.
 func (o *Outbox) work(j *job) {
 	defer o.wg.Done()
-	read, wakes, err := o.tell(j.lanePlace)
+	o.mu.Lock()
+	save := j.save
+	j.save = false
+	o.mu.Unlock()
+	read, wakes, err := o.tell(j.lanePlace, save, j.news)
 	if err != nil && o.ctx.Err() == nil {
 		o.opts.Logger.Error("an outbox lane stopped; it is tried again", "delivery", j.delivery, "space", j.path, "error", err)
 		wakes = o.opts.Now().Add(patience)
@@ -343,10 +353,12 @@ func (o *Outbox) work(j *job) {
 	o.nudge()
 }
 
-// Hold says above which commit deliveries of a space still need its history.
+// Hold says above which commit deliveries of a space still need its history. Lanes
+// that have read further than the ledger says are made to save their places.
 func (o *Outbox) Hold(ctx context.Context, path space.Path) (above space.Seq, held bool, err error) {
 	for _, hook := range o.opts.Rules(path).Deliveries() {
-		text, err := o.opts.Ledger.Get(ctx, lanePlace{hook.Name, path}.key())
+		place := lanePlace{hook.Name, path}
+		text, err := o.opts.Ledger.Get(ctx, place.key())
 		if err != nil {
 			return 0, true, err
 		}
@@ -359,6 +371,13 @@ func (o *Outbox) Hold(ctx context.Context, path space.Path) (above space.Seq, he
 		if !held || s.At.Seq < above {
 			above, held = s.At.Seq, true
 		}
+		o.mu.Lock()
+		if o.passed[place] > s.At.Seq && o.jobs[place] == nil {
+			o.rouse(place)
+			o.jobs[place].save = true
+			o.nudge()
+		}
+		o.mu.Unlock()
 	}
 	return above, held, nil
 }

@@ -30,9 +30,11 @@ type telling struct {
 	hook  *authz.Hook
 	to    Endpoint
 	lane  *lane
-	head  bool // the log holds no more
+	news  <-chan struct{} // more has been committed
+	head  bool            // the log holds no more
 
 	saved   space.Cursor // the lane's place in the ledger
+	force   bool         // the lane's place is to be saved, however little it has moved
 	changed bool         // what the ledger should hold is not only further on
 	letters []Row        // to be saved with it
 	buried  []*event     // whose letters these are
@@ -49,10 +51,10 @@ type answered struct {
 	body   []byte
 }
 
-// tell does what a lane has to do now. It returns how far it has read the log and
+// tell does what a lane has to do now, and saves its place in any case if save is set. It returns how far it has read the log and
 // when there will be more to do, zero if only a commit can bring that.
-func (o *Outbox) tell(place lanePlace) (read space.Seq, wakes time.Time, err error) {
-	t := &telling{o: o, place: place}
+func (o *Outbox) tell(place lanePlace, save bool, news <-chan struct{}) (read space.Seq, wakes time.Time, err error) {
+	t := &telling{o: o, place: place, force: save, news: news}
 	for _, h := range o.opts.Rules(place.path).Deliveries() {
 		if h.Name == place.delivery {
 			t.hook = h
@@ -105,11 +107,8 @@ func (t *telling) run() (wakes time.Time, err error) {
 			}
 			continue
 		}
-		select {
-		case a := <-t.answers:
-			t.note(a)
-		case <-t.o.ctx.Done():
-			return wakes, t.o.ctx.Err()
+		if err := t.wait(next); err != nil {
+			return wakes, err
 		}
 		for more := true; more; { // those that came with it share its commit
 			select {
@@ -123,6 +122,25 @@ func (t *telling) run() (wakes time.Time, err error) {
 			return wakes, err
 		}
 	}
+}
+
+// wait waits for an answer, for more to be committed, or until next.
+func (t *telling) wait(next time.Time) error {
+	var due <-chan time.Time
+	if !next.IsZero() {
+		timer := time.NewTimer(next.Sub(t.o.opts.Now()))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case a := <-t.answers:
+		t.note(a)
+	case <-t.news:
+	case <-due:
+	case <-t.o.ctx.Done():
+		return t.o.ctx.Err()
+	}
+	return nil
 }
 
 // fill reads the log on, as far as the lane has room.
@@ -319,7 +337,8 @@ func (t *telling) note(a answered) {
 
 // save writes down how far the lane is, if there is anything to say.
 func (t *telling) save() error {
-	if !t.changed && t.lane.at.Seq-t.saved.Seq < lazySave {
+	moved := t.lane.at.Seq - t.saved.Seq
+	if !t.changed && moved < lazySave && (moved == 0 || !t.force) {
 		return nil
 	}
 	if t.o.opts.Bugs.DeadLost {

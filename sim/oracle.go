@@ -46,6 +46,7 @@ func (o *oracle) add(commits []*space.Commit) {
 				}
 			}
 		}
+		o.agreed(c)
 		o.index(c)
 		o.commits = append(o.commits, c)
 	}
@@ -108,6 +109,7 @@ func (o *oracle) restore(head space.Seq) {
 	o.commits = o.commits[:head:head]
 	o.marks, o.versions = map[string]space.Seq{}, map[space.Key][]space.Version{}
 	for _, c := range o.commits {
+		o.agreed(c)
 		o.index(c)
 	}
 	o.lost++

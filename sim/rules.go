@@ -16,8 +16,11 @@ import (
 // member of anything, and every commit may change what others see.
 
 // definitions are the rules that a schedule switches between.
-var definitions = []*authz.Policy{
-	compile(`{"spaces": {"sim/{name}": {
+var definitions = []*authz.Policy{compile(definitionTexts[0], ""), compile(definitionTexts[1], "")}
+
+// definitionTexts have a place for more at the end of the kind of space.
+var definitionTexts = []string{
+	`{"spaces": {"sim/{name}": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of"}},
 		"collections": {
@@ -26,8 +29,8 @@ var definitions = []*authz.Policy{
 			"pair": {"read": "member('pair')", "write": "true"},
 			"register": {"read": "member('register') || auth.uid in ['r0', 'r1']", "write": "true"},
 			"members": {"read": "doc.user == auth.uid || member('members')", "write": "true"}
-		}}}}`),
-	compile(`{"spaces": {"sim/one": {
+		}%s}}}`,
+	`{"spaces": {"sim/one": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of", "where": {"strong": true}}},
 		"collections": {
@@ -36,11 +39,11 @@ var definitions = []*authz.Policy{
 			"pair": {"read": "true", "write": "true"},
 			"register": {"read": "true", "write": "true"},
 			"members": {"read": "doc.user == auth.uid", "write": "true"}
-		}}}}`),
+		}%s}}}`,
 }
 
-func compile(text string) *authz.Policy {
-	d, err := definition.Parse([]byte(text))
+func compile(text, more string) *authz.Policy {
+	d, err := definition.Parse(fmt.Appendf(nil, text, more))
 	if err != nil {
 		panic(err)
 	}
@@ -72,7 +75,11 @@ func (w *world) rules() *authz.Rules {
 	if !w.plan.ruled {
 		return nil
 	}
-	return definitions[w.ruled%len(definitions)].Rules(path)
+	all := definitions
+	if w.plan.asked {
+		all = askedDefinitions
+	}
+	return all[w.ruled%len(all)].Rules(path)
 }
 
 // permitted is what of a view a user might see at a commit under some rules: the

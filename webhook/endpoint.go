@@ -31,7 +31,7 @@ type Endpoint struct {
 	// Timeout is how long a request may take, 10 s by default, at most a minute.
 	Timeout time.Duration
 	// Attempts is after how many a delivery is set aside as a dead letter, 16 by
-	// default, which are some six hours.
+	// default, which are some three hours.
 	Attempts int
 	// Parallel bounds the requests under way, 8 by default.
 	Parallel int
