@@ -41,6 +41,15 @@ func (h *Host) ask(l *loop) func(*core.Ask) {
 func (h *Host) put(l *loop, ask *core.Ask) (v core.Verdict) {
 	ctx, cancel := context.WithTimeout(h.ctx, ask.Deadline.Sub(h.opts.Now()))
 	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-l.dead: // nobody is there to take the answer
+			cancel()
+		case <-done:
+		}
+	}()
 	defer func() {
 		if r := recover(); r != nil {
 			h.opts.Logger.Error("asking another system panicked", "space", l.path, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))

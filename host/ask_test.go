@@ -81,8 +81,12 @@ func TestCloseWhileAsking(t *testing.T) {
 			done <- err
 		}()
 		synctest.Wait()
+		begun := time.Now()
 		if err := h.Close(context.Background()); err != nil {
 			t.Error(err)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("closing waits for %s", took)
 		}
 		if e, ok := (<-done).(*wire.Error); !ok || e.Code != wire.CodeShuttingDown {
 			t.Errorf("%v", e)
