@@ -37,12 +37,12 @@ func (l life) run(t *testing.T) (problems []string, appends int) {
 	spaces := []space.Path{"team/a", "team/b", "other/c"}
 	write(t, st, "team/a", [3]string{"cards", "old", "{}"}) // before the delivery was introduced
 	var count, crashes atomic.Int64
-	var writing atomic.Bool
+	var writing, opening atomic.Bool
 	crashed := make(chan struct{}, 1)
 	arm := func(st *memstore.Store) {
 		broken := false
 		st.Fault = func(op string) error {
-			if writing.Load() || op != "append" && op != "appended" {
+			if writing.Load() || opening.Load() || op != "append" && op != "appended" {
 				return nil
 			}
 			if broken {
@@ -64,14 +64,20 @@ func (l life) run(t *testing.T) (problems []string, appends int) {
 			return nil
 		}
 	}
-	o, ledger := open(t, st, p, to, l.bugs)
-	arm(st)
+	var o *outbox.Outbox
+	var ledger *outbox.Ledger
+	begin := func() {
+		arm(st)
+		opening.Store(true)
+		o, ledger = open(t, st, p, to, l.bugs)
+		opening.Store(false)
+	}
+	begin()
 	expected := map[name]string{} // entries of events
 	restart := func() {
 		o.Close()
 		st = st.Clone()
-		o, ledger = open(t, st, p, to, l.bugs)
-		arm(st)
+		begin()
 	}
 	pass := func(d time.Duration) { // lets time pass, and starts anew after a crash
 		end := time.After(d)
@@ -126,10 +132,9 @@ func (l life) run(t *testing.T) (problems []string, appends int) {
 			}
 			dead[name{string(letter.Space), letter.Seq, letter.N}] = true
 		}
-		settled := 0
+		settled, taken := 0, to.taken()
 		for at := range expected {
-			_, taken := to.events[at]
-			if taken || dead[at] {
+			if _, ok := taken[at]; ok || dead[at] {
 				settled++
 			}
 		}

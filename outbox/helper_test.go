@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -196,4 +197,25 @@ func open(t testing.TB, st store.Store, p *authz.Policy, to outbox.Endpoint, bug
 	}
 	o.Start()
 	return o, l
+}
+
+func (r *receiver) firsts(entry string) (out []space.Seq) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.order[entry] {
+		out = append(out, n.seq)
+	}
+	return out
+}
+
+func (r *receiver) sent(at name) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sends[at]
+}
+
+func (r *receiver) taken() map[name]hook.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.events)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,13 +20,6 @@ import (
 var ok = webhook.Answer{Status: 200}
 
 func card(id, value string) [3]string { return [3]string{"cards", id, value} }
-
-func seqs(order []name) (out []space.Seq) {
-	for _, n := range order {
-		out = append(out, n.seq)
-	}
-	return out
-}
 
 func expect(t *testing.T, what string, got, want any) {
 	t.Helper()
@@ -64,11 +58,11 @@ func TestIntroduced(t *testing.T) {
 		write(t, st, "team/b", card("x", `{"n":1}`))
 		write(t, st, "other/c", card("x", `{"n":1}`))
 		settle(time.Minute)
-		expect(t, "an old space", seqs(to.order["team/a cards/x"]), []space.Seq{2})
-		expect(t, "its other entry", seqs(to.order["team/a cards/y"]), []space.Seq{3})
-		expect(t, "a new space", seqs(to.order["team/b cards/x"]), []space.Seq{1})
-		expect(t, "all", len(to.events), 3)
-		e := to.events[name{"team/a", 2, 0}]
+		expect(t, "an old space", to.firsts("team/a cards/x"), []space.Seq{2})
+		expect(t, "its other entry", to.firsts("team/a cards/y"), []space.Seq{3})
+		expect(t, "a new space", to.firsts("team/b cards/x"), []space.Seq{1})
+		expect(t, "all", len(to.taken()), 3)
+		e := to.taken()[name{"team/a", 2, 0}]
 		if string(e.Old) != `{"n":1}` || string(e.New) != `{"n":2}` || e.Op != "update" || e.Author != "ada" || e.Delivery != "told" {
 			t.Errorf("%+v", e)
 		}
@@ -79,12 +73,12 @@ func TestIntroduced(t *testing.T) {
 		again := policy(t, `{"spaces":{"team/{squad}":{"open":"true","collections":{"cards":{},"notes":{}},"deliver":{"told":{"to":"there","collections":["cards"]},"second":{"to":"there","collections":["cards"]}}}}}`)
 		o, _ = open(t, st, again, to, outbox.Bugs{})
 		settle(time.Minute)
-		expect(t, "the space that went on", seqs(to.order["team/b cards/x"]), []space.Seq{1, 2})
-		expect(t, "the space that was made meanwhile", seqs(to.order["team/new cards/x"]), []space.Seq{1})
-		expect(t, "what was told before", to.sends[name{"team/a", 2, 0}], 1)
+		expect(t, "the space that went on", to.firsts("team/b cards/x"), []space.Seq{1, 2})
+		expect(t, "the space that was made meanwhile", to.firsts("team/new cards/x"), []space.Seq{1})
+		expect(t, "what was told before", to.sent(name{"team/a", 2, 0}), 1)
 		write(t, st, "team/new", card("y", "{}"))
 		settle(time.Minute)
-		expect(t, "two deliveries", to.sends[name{"team/new", 2, 0}], 2)
+		expect(t, "two deliveries", to.sent(name{"team/new", 2, 0}), 2)
 		o.Close()
 	})
 }
@@ -94,9 +88,9 @@ func TestIntroduced(t *testing.T) {
 func TestPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, to := memstore.New(), newReceiver(1)
-		healed := false
+		var healed atomic.Bool
 		to.mood = func(e hook.Event) (webhook.Answer, error) {
-			if string(e.New) == `{"poison":true}` && !healed {
+			if string(e.New) == `{"poison":true}` && !healed.Load() {
 				return webhook.Answer{Status: 400}, nil
 			}
 			return ok, nil
@@ -107,11 +101,11 @@ func TestPoison(t *testing.T) {
 		write(t, st, "team/a", card("x", `{}`))
 		write(t, st, "team/a", card("y", `{}`))
 		settle(100 * time.Millisecond)
-		expect(t, "its own entry waits", len(to.order["team/a cards/x"]), 0)
-		expect(t, "others do not", seqs(to.order["team/a cards/y"]), []space.Seq{3})
+		expect(t, "its own entry waits", len(to.firsts("team/a cards/x")), 0)
+		expect(t, "others do not", to.firsts("team/a cards/y"), []space.Seq{3})
 		settle(time.Minute)
-		expect(t, "then it goes on", seqs(to.order["team/a cards/x"]), []space.Seq{2})
-		expect(t, "attempts", to.sends[name{"team/a", 1, 0}], 5)
+		expect(t, "then it goes on", to.firsts("team/a cards/x"), []space.Seq{2})
+		expect(t, "attempts", to.sent(name{"team/a", 1, 0}), 5)
 		all := letters(t, ledger)
 		if len(all) != 1 || all[0].Seq != 1 || all[0].Attempts != 5 || all[0].Error != "status 400" || all[0].Entry != "x" {
 			t.Fatalf("%+v", all)
@@ -127,10 +121,10 @@ func TestPoison(t *testing.T) {
 		st = st.Clone()
 		o, ledger = open(t, st, policy(t, text), to, outbox.Bugs{})
 		settle(time.Hour)
-		expect(t, "attempts of the replay", to.sends[name{"team/a", 1, 0}], 10)
-		healed = true
+		expect(t, "attempts of the replay", to.sent(name{"team/a", 1, 0}), 10)
+		healed.Store(true)
 		settle(time.Hour)
-		expect(t, "nobody asked for more", to.sends[name{"team/a", 1, 0}], 10)
+		expect(t, "nobody asked for more", to.sent(name{"team/a", 1, 0}), 10)
 		// History is gone by now: the letter holds what was sent.
 		if err := st.Trim(t.Context(), "team/a", 3); err != nil {
 			t.Fatal(err)
@@ -140,12 +134,12 @@ func TestPoison(t *testing.T) {
 		}
 		o.Rescan()
 		settle(time.Second)
-		expect(t, "taken at last", seqs(to.order["team/a cards/x"]), []space.Seq{2, 1})
+		expect(t, "taken at last", to.firsts("team/a cards/x"), []space.Seq{2, 1})
 		expect(t, "dead letters", len(letters(t, ledger)), 0)
 		for range 3 {
 			settle(time.Hour)
 		}
-		expect(t, "and never again", to.sends[name{"team/a", 1, 0}], 11)
+		expect(t, "and never again", to.sent(name{"team/a", 1, 0}), 11)
 	})
 }
 
@@ -154,10 +148,11 @@ func TestPoison(t *testing.T) {
 func TestHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, to := memstore.New(), newReceiver(1)
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		to.attempts = 1000
 		to.mood = func(hook.Event) (webhook.Answer, error) {
-			if down {
+			if down.Load() {
 				return ok, errors.New("connection refused")
 			}
 			return ok, nil
@@ -176,9 +171,9 @@ func TestHistory(t *testing.T) {
 		if err := st.Trim(t.Context(), "team/a", 4); err != nil {
 			t.Fatal(err)
 		}
-		down = false
+		down.Store(false)
 		settle(2 * time.Hour)
-		expect(t, "what is left", fmt.Sprint(seqs(to.order["team/a cards/k0"]), seqs(to.order["team/a cards/k1"])), "[5] [6]")
+		expect(t, "what is left", fmt.Sprint(to.firsts("team/a cards/k0"), to.firsts("team/a cards/k1")), "[5] [6]")
 		if o.Stats().Lost.Load() == 0 {
 			t.Error("the loss is not counted")
 		}
@@ -190,7 +185,7 @@ func TestHistory(t *testing.T) {
 		}
 		write(t, st, "team/a", card("new", `{}`))
 		settle(time.Minute)
-		expect(t, "another space of that name", seqs(to.order["team/a cards/new"]), []space.Seq{1})
+		expect(t, "another space of that name", to.firsts("team/a cards/new"), []space.Seq{1})
 	})
 }
 
@@ -209,7 +204,7 @@ func TestQuiet(t *testing.T) {
 		settle(time.Second)
 		above, _, _ = o.Hold(t.Context(), "team/a")
 		expect(t, "it is now", above, 10)
-		expect(t, "told", len(to.events), 0)
+		expect(t, "told", len(to.taken()), 0)
 	})
 }
 
@@ -275,25 +270,26 @@ func TestFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, to := memstore.New(), newReceiver(1)
 		to.calm = true
-		o, _ := open(t, st, policy(t, text), to, outbox.Bugs{})
-		defer o.Close()
-		write(t, st, "team/a", card("x", `{}`))
-		full := true
+		var full atomic.Bool
 		st.Fault = func(op string) error {
-			if op == "append" && full {
+			if op == "append" && full.Load() {
 				return store.ErrFull
 			}
 			return nil
 		}
+		o, _ := open(t, st, policy(t, text), to, outbox.Bugs{})
+		defer o.Close()
+		write(t, st, "team/a", card("x", `{}`))
+		full.Store(true)
 		settle(10 * time.Minute)
-		if n := to.sends[name{"team/a", 1, 0}]; n < 2 || n > 25 {
+		if n := to.sent(name{"team/a", 1, 0}); n < 2 || n > 25 {
 			t.Errorf("sent %d times in ten minutes", n)
 		}
-		full = false
+		full.Store(false)
 		settle(10 * time.Minute)
-		n := to.sends[name{"team/a", 1, 0}]
+		n := to.sent(name{"team/a", 1, 0})
 		settle(time.Hour)
-		expect(t, "sends", to.sends[name{"team/a", 1, 0}], n)
+		expect(t, "sends", to.sent(name{"team/a", 1, 0}), n)
 	})
 }
 
