@@ -315,6 +315,7 @@ func TestEvents(t *testing.T) {
 	}
 	// It waits for what is yet to come.
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var last error
 	for e, err := range server.Events(ctx, "team/alpha", "reader") {
 		if err != nil {
