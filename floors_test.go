@@ -21,15 +21,15 @@ var floors = [][]string{
 	{"selector", "space"},
 	{"wire"},
 	{"kernel"},
-	{"store", "authz/rule", "authz/schema", "authz/token"},
+	{"store", "authz/rule", "authz/schema", "authz/token", "webhook"},
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
 	{"authz/ruletest", "mutator", "internal/appfile"},
 	{"mutator/script"},
 	{"host/core", "replica/core"},
-	{"host", "replica"},
-	{"transport"},
+	{"host", "replica", "hook"},
+	{"transport", "outbox"},
 	{""}, // the root package
 }
 

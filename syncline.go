@@ -50,8 +50,10 @@ import (
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/mutator"
+	"github.com/syncline/syncline/outbox"
 	"github.com/syncline/syncline/store/pebblestore"
 	"github.com/syncline/syncline/transport"
+	"github.com/syncline/syncline/webhook"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -83,6 +85,12 @@ type Options struct {
 	Mutators mutator.Set
 	// MutatorTime is how long one run of a mutator may take; 0 is 250 ms.
 	MutatorTime time.Duration
+	// Endpoints are the addresses of others that the definition's hooks may name. No
+	// other address is ever called for them.
+	Endpoints map[string]webhook.Endpoint
+	// HoldFor is for how long beyond Retain history is kept that has not been
+	// delivered yet; 0 is 30 days.
+	HoldFor time.Duration
 	// AnyoneMayReadAndWriteEverything lets requests in that name the server by
 	// another name than a loopback one. There are no access rules yet.
 	AnyoneMayReadAndWriteEverything bool
@@ -96,6 +104,11 @@ type Server struct {
 	transport *transport.Handler
 	authority *authz.Ruled    // nil without a definition
 	tokens    *token.Verifier // nil without tokens
+	endpoints map[string]*webhook.Client
+	ledger    *outbox.Ledger
+	outbox    *outbox.Outbox
+	readers   *outbox.Readers
+	closing   chan struct{}
 
 	mutatorTime time.Duration
 }
@@ -106,9 +119,12 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("syncline: Options.Dir is empty: which directory holds the data?")
 	}
-	s := &Server{mutatorTime: opts.MutatorTime}
+	s := &Server{mutatorTime: opts.MutatorTime, closing: make(chan struct{})}
 	mutators, err := mutator.New(opts.Mutators, mutator.Options{Time: opts.MutatorTime})
 	if err != nil {
+		return nil, fmt.Errorf("syncline: %w", err)
+	}
+	if err := s.connect(opts.Endpoints); err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
 	}
 	authority, err := s.authorize(opts)
@@ -122,13 +138,22 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 		}
 		return nil, fmt.Errorf("syncline: open %s: %w", opts.Dir, err)
 	}
+	s.store = st
+	if err := s.openOutbox(ctx, opts, authority); err != nil {
+		if s.tokens != nil {
+			s.tokens.Close()
+		}
+		return nil, errors.Join(fmt.Errorf("syncline: open %s: %w", opts.Dir, err), st.Close())
+	}
 	h := host.New(host.Options{
 		Store: st, Authority: authority, Mutators: mutators, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
+		Ask: s.asker(opts.Logger), Hold: s.outbox.Hold, HoldFor: opts.HoldFor,
 	})
 	t := transport.NewHandler(h, transport.Options{
 		Origins: opts.Origins, LoopbackOnly: opts.Tokens == nil && !opts.AnyoneMayReadAndWriteEverything, Logger: opts.Logger,
 	})
-	s.store, s.host, s.transport = st, h, t
+	s.host, s.transport = h, t
+	s.outbox.Start()
 	return s, nil
 }
 
@@ -141,6 +166,9 @@ func (s *Server) authorize(opts Options) (authz.Authority, error) {
 		return authz.Development{}, nil
 	}
 	policy, err := ruletest.Run(context.Background(), opts.Definition)
+	if err == nil {
+		err = s.connected(policy)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -167,11 +195,18 @@ func (s *Server) SetDefinition(d *definition.Definition) (warnings []string, err
 		return nil, errors.New("syncline: the server was opened without a definition, so that everybody may do everything; start it with one")
 	}
 	policy, err := ruletest.Run(context.Background(), d)
+	if err == nil {
+		err = s.connected(policy)
+	}
+	if err == nil {
+		err = s.outbox.Introduce(context.Background(), policy)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
 	}
 	s.authority.SetPolicy(policy)
 	s.host.Reload()
+	s.outbox.Rescan()
 	return policy.Warnings(), nil
 }
 
@@ -213,8 +248,13 @@ func (s *Server) Err() error { return s.host.Err() }
 // store. Shut the http.Server down before or after; open WebSockets end here. If
 // ctx ends first, clients learn the outcome of what was cut short when they return.
 func (s *Server) Close(ctx context.Context) error {
+	close(s.closing)
 	err := s.host.Close(ctx)
 	s.transport.Close()
+	s.outbox.Close()
+	for _, e := range s.endpoints {
+		e.Close()
+	}
 	if s.tokens != nil {
 		s.tokens.Close()
 	}

@@ -29,6 +29,8 @@ type kind struct {
 	collections map[string]*collection
 	mutators    map[string]*callable
 	claims      []string // those that its rules of reading look at
+	deliver     []*Hook  // by name
+	ask         []*Hook  // by name
 }
 
 type relation struct {
@@ -203,6 +205,8 @@ func (c *compiler) space(k *kind, d definition.Space) {
 			}
 		})
 	}
+	k.deliver = c.hooks("deliver", k, env, d.Deliver)
+	k.ask = c.hooks("ask", k, env, d.Ask)
 }
 
 // note adds the claims that a rule looks at.

@@ -63,6 +63,10 @@ type Space struct {
 	Collections map[string]Collection `json:"collections,omitzero"`
 	// Mutators are who may call which functions of the application's own.
 	Mutators map[string]Mutator `json:"mutators,omitzero"`
+	// Deliver says which changes others are told of once they are committed, by name.
+	Deliver map[string]Hook `json:"deliver,omitzero"`
+	// Ask says which changes others must agree to before they are committed, by name.
+	Ask map[string]Hook `json:"ask,omitzero"`
 }
 
 // A Mutator is what is said of a function of the application's own; the function is code.

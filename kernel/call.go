@@ -18,7 +18,7 @@ type Call struct {
 	Space  space.Path // filled in by whoever holds the plan, as are Claims
 	Name   string
 	Args   jsontext.Value // canonical
-	Now    time.Time      // the commit's time
+	Now    time.Time      // the commit's time, or when somebody was first asked to agree
 	User   string
 	Claims map[string]any // JSON; not to be altered
 	// Client and Mutation seed random numbers. For a writer without ids they are
@@ -100,6 +100,9 @@ func (p *Plan) call(w Writer, m *space.Mutation, seq space.Seq) ([]space.Change,
 	c := &Call{Name: m.Call, Args: args, Now: p.now, User: w.User, Client: w.Client, Mutation: m.ID}
 	if w.Client.IsZero() {
 		c.Client, c.Mutation = space.ClientID(p.head.Digest.String()), space.MutationID(seq)
+	}
+	if !p.CallTime.IsZero() {
+		c.Now = p.CallTime
 	}
 	if p.Bugs.OtherSeed {
 		c.Mutation++

@@ -29,8 +29,13 @@ type Plan struct {
 	Track func(collection string) bool
 	// Mutators carries out calls; nil: there are no mutators.
 	Mutators Caller
+	// CallTime is the time that a call is told; zero: the commit's.
+	CallTime time.Time
 	faulted  *Faulted // the last mutation
 
+	// Agree, if not nil, has to agree to what the mutation being submitted changes, which
+	// the guard has allowed. With an error Submit adds nothing and returns it.
+	Agree func(changes []Delta) (*space.Refusal, error)
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -97,8 +102,14 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 		Seq: p.head.Seq + 1, Time: p.now, Author: w.User, Client: w.Client, Mutation: m.ID, Content: content, Previous: known.Seq,
 	}
 	changes, err := p.try(w, m, c.Seq)
+	if err == nil && p.Agree != nil && len(changes) > 0 {
+		err = p.agree(changes, c.Seq)
+	}
 	if err != nil && !errors.As(err, &c.Refusal) {
 		return space.Outcome{}, err
+	}
+	if c.Refusal != nil {
+		changes = nil
 	}
 	c.Changes = changes
 	c.Seal(p.head.Digest)
@@ -151,6 +162,21 @@ func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.
 func (p *Plan) Try(w Writer, guard Guard, m *space.Mutation) ([]space.Change, error) {
 	p.guard, p.last, p.faulted = guard, nil, nil
 	return p.try(w, m, p.head.Seq+1)
+}
+
+// agree asks Agree about what a mutation changes.
+func (p *Plan) agree(changes []space.Change, seq space.Seq) error {
+	deltas := make([]Delta, len(changes))
+	for i := range changes {
+		c := &changes[i]
+		next := space.Version{Seq: seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
+		deltas[i] = NewDelta(c.Key, next, func() (space.Version, error) { return p.get(c.Key) })
+	}
+	refusal, err := p.Agree(deltas)
+	if refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 // Client returns what the plan knows of the writer's client, after its own

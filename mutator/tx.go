@@ -28,7 +28,8 @@ func (tx *Tx) Name() string { return tx.call.Name }
 // Space is the space's path.
 func (tx *Tx) Space() space.Path { return tx.call.Space }
 
-// Now is the time of the commit; in a replica, of the call.
+// Now is the time of the commit; in a replica, of the call. Where somebody outside has to agree
+// (docs/HOOKS.md) it is when they were first asked, so that the same is committed.
 func (tx *Tx) Now() time.Time { return tx.call.Now }
 
 // User is who calls, "" if nobody is known.

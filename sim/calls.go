@@ -104,7 +104,7 @@ var runner = func() *mutator.Runner {
 }()
 
 // withCalls are the definitions with mutators: the same, as far as reading goes.
-var withCalls = []*authz.Policy{compile(callable(sources[0])), compile(callable(sources[1]))}
+var withCalls = []*authz.Policy{compile(callable(definitionText(0, ""))), compile(callable(definitionText(1, "")))}
 
 // callable adds the mutators, and the collections that they write, to a definition.
 func callable(source string) string {

@@ -47,6 +47,7 @@ func (o *oracle) add(commits []*space.Commit) {
 			}
 		}
 		o.checkCall(c)
+		o.agreed(c)
 		o.index(c)
 		o.commits = append(o.commits, c)
 	}
@@ -109,6 +110,7 @@ func (o *oracle) restore(head space.Seq) {
 	o.commits = o.commits[:head:head]
 	o.marks, o.versions = map[string]space.Seq{}, map[space.Key][]space.Version{}
 	for _, c := range o.commits {
+		o.agreed(c)
 		o.index(c)
 	}
 	o.lost++

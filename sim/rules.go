@@ -16,9 +16,10 @@ import (
 // member of anything, and every commit may change what others see.
 
 // definitions are the rules that a schedule switches between.
-var definitions = []*authz.Policy{compile(sources[0]), compile(sources[1])}
+var definitions = []*authz.Policy{compile(definitionText(0, "")), compile(definitionText(1, ""))}
 
-var sources = []string{
+// definitionTexts have a place for more at the end of the kind of space.
+var definitionTexts = []string{
 	`{"spaces": {"sim/{name}": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of"}},
@@ -28,7 +29,7 @@ var sources = []string{
 			"pair": {"read": "member('pair')", "write": "true"},
 			"register": {"read": "member('register') || auth.uid in ['r0', 'r1']", "write": "true"},
 			"members": {"read": "doc.user == auth.uid || member('members')", "write": "true"}
-		}}}}`,
+		}%s}}}`,
 	`{"spaces": {"sim/one": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of", "where": {"strong": true}}},
@@ -38,8 +39,10 @@ var sources = []string{
 			"pair": {"read": "true", "write": "true"},
 			"register": {"read": "true", "write": "true"},
 			"members": {"read": "doc.user == auth.uid", "write": "true"}
-		}}}}`,
+		}%s}}}`,
 }
+
+func definitionText(n int, more string) string { return fmt.Sprintf(definitionTexts[n], more) }
 
 func compile(text string) *authz.Policy {
 	d, err := definition.Parse([]byte(text))
@@ -78,8 +81,13 @@ func (w *world) rules() *authz.Rules {
 }
 
 func (w *world) definitions() []*authz.Policy {
-	if w.plan.called {
+	switch {
+	case w.plan.called && w.plan.asked:
+		return askedWithCalls
+	case w.plan.called:
 		return withCalls
+	case w.plan.asked:
+		return askedDefinitions
 	}
 	return definitions
 }

@@ -54,6 +54,7 @@ type plan struct {
 	ruled         bool // there are rules; see rules.go
 	called        bool // some mutations are calls; see calls.go
 	switched      int  // once in n mutations they change
+	asked         bool // somebody has to agree to some mutations; see ask.go
 }
 
 // world is one schedule under way.
@@ -63,6 +64,7 @@ type world struct {
 	bugs    Bugs
 	plan    plan
 	server  *server
+	judge   *judge
 	clients []*client
 	oracle  *oracle
 	views   map[string]*kernel.View
@@ -84,11 +86,13 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	w.plan = draw(chief)
 	if rules := w.newActor(seed, 3); rules.chance(2) { // of its own, so that other schedules stay what they are
 		w.plan.ruled, w.plan.switched = true, []int{0, 8, 20}[rules.rand.IntN(3)]
+		w.plan.asked = rules.chance(3)
 	}
 	calls := w.newActor(seed, 4) // likewise
 	w.plan.called = calls.chance(3)
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
+	w.judge = &judge{w.newActor(seed, 5), map[string]bool{}}
 	w.server.start()
 	for i := range w.plan.clients {
 		c := &client{actor: w.newActor(seed, 10+i), w: w, name: fmt.Sprintf("r%d", i), store: memstore.New()}

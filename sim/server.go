@@ -44,7 +44,7 @@ type session struct {
 func (s *server) start() {
 	s.down = false
 	sp, err := hostcore.Load(context.Background(), hostcore.Config{
-		Path: path, Store: s.store, Limits: limits, Rules: s.w.rules(), Lagging: s.lagging, PartBytes: s.w.plan.part, Mutators: s.w.callers(), Bugs: s.w.bugs.Host,
+		Path: path, Store: s.store, Limits: limits, Rules: s.w.rules(), Lagging: s.lagging, Ask: s.ask, PartBytes: s.w.plan.part, Mutators: s.w.callers(), Bugs: s.w.bugs.Host,
 	})
 	if err != nil {
 		s.w.fail("the server cannot load the space: %v", err)

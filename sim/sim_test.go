@@ -115,6 +115,7 @@ func TestPlantedBugs(t *testing.T) {
 		{"an entry's former keys are forgotten", Bugs{Host: hostcore.Bugs{NewKeysOnly: true}}},
 		{"any scope accepted", Bugs{Host: hostcore.Bugs{AnyScope: true}}},
 		{"the past seen with today's rights", Bugs{Host: hostcore.Bugs{TodaysScope: true}}},
+		{"an agreement holds whatever has changed", Bugs{Host: hostcore.Bugs{OldConsent: true}}},
 		{"wrong digest accepted", Bugs{Host: hostcore.Bugs{AnyDigest: true}}},
 		{"the server draws other random numbers", Bugs{Host: hostcore.Bugs{Kernel: kernel.Bugs{OtherSeed: true}}}},
 		{"the replica draws other random numbers", Bugs{Replica: replicacore.Bugs{OtherSeed: true}}},

@@ -127,6 +127,10 @@ const (
 
 	// CodeRefused is the code of what a mutator refused without saying more.
 	CodeRefused = "refused"
+	// CodeHookRefused is the code of what somebody outside, who has to agree, did not
+	// agree to; the message is theirs. CodeHookUnavailable says that they could not be asked.
+	CodeHookRefused     = "hook_refused"
+	CodeHookUnavailable = "hook_unavailable"
 
 	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
 	CodeForgotten = "forgotten"

@@ -39,6 +39,9 @@ type Config struct {
 	// Lagging is called when a member is no longer live and must be caught up
 	// (Member.CatchUp, then Attach).
 	Lagging func(*Member)
+	// Ask is called when somebody outside has to agree to a mutation; Answer must
+	// follow, later and once. nil: whatever would have to be asked about is refused.
+	Ask func(*Ask)
 	// PartBytes is the size, about, of the parts that a long catch-up is sent in; 0
 	// is 64 KiB.
 	PartBytes int
@@ -56,5 +59,6 @@ type Bugs struct {
 	StaysMember   bool // a commit that changes relations changes no live member's scope
 	NewKeysOnly   bool // of a changed entry only the keys that it has now are looked up
 	AnyScope      bool // the name of a replica's scope is not compared
+	OldConsent    bool // an agreement is taken to hold whatever the mutation changes by now
 	TodaysScope   bool // what a replica held is taken to be what it may see now
 }

@@ -48,16 +48,16 @@ type Quarantined struct {
 
 func quarantineOf(path space.Path) space.Path { return quarantinePrefix + path }
 
-// quarantine adds to a turn what sets a mutation aside, and ends the turn after the
-// mutation n: whoever sent it goes behind the others, who would wait for the next one of that kind, too.
-func (s *Space) quarantine(ctx context.Context, t *Turn, n int) error {
+// quarantine adds to a turn what sets the mutation aside that it took last, and ends the turn before
+// rest: whoever sent it goes behind the others, who would wait for the next one of that kind, too.
+func (s *Space) quarantine(ctx context.Context, t *Turn, rest []queued) error {
 	f := t.plan.Faulted()
-	q := &t.taken[n]
+	q := &t.taken[len(t.taken)-1]
 	record := Quarantined{
 		Space: s.cfg.Path, Seq: f.Seq, Base: f.Base, Time: f.Time, User: f.User, Claims: q.who.Claims(), Client: f.Client,
 		Mutation: f.Mutation, Reason: f.Fault.Reason, Detail: strings.ToValidUTF8(f.Fault.Detail, "\ufffd"), Version: f.Fault.Version,
 	}
-	s.putBack(t, n+1)
+	s.putBack(rest, q.lineKey())
 	batch, err := setAside(ctx, s.cfg.Store, &record)
 	if err != nil {
 		return err
@@ -66,24 +66,17 @@ func (s *Space) quarantine(ctx context.Context, t *Turn, n int) error {
 	return nil
 }
 
-// putBack ends a turn before its mutation n.
-func (s *Space) putBack(t *Turn, n int) {
-	sender := func(q *queued) any {
-		if q.member != nil {
-			return q.member
-		}
-		return q.request
+// putBack lets the rest of a turn's batch wait again, and what comes from last behind all others.
+// Nobody's own order changes: what waits for an answer has left the batch before.
+func (s *Space) putBack(rest []queued, last any) {
+	for i := range rest {
+		s.queued += size(rest[i].mutation)
 	}
-	last := sender(&t.taken[n-1])
-	waiting := append(t.taken[n:len(t.taken):len(t.taken)], s.queue...)
-	for i := range t.taken[n:] {
-		s.queued += size(t.taken[n+i].mutation)
-	}
-	t.taken, t.outcomes, t.refused = t.taken[:n:n], t.outcomes[:n], t.refused[:n]
+	waiting := append(rest[:len(rest):len(rest)], s.queue...)
 	s.queue = make([]queued, 0, len(waiting))
 	for _, behind := range []bool{false, true} {
 		for i := range waiting {
-			if (sender(&waiting[i]) == last) == behind {
+			if (waiting[i].lineKey() == last) == behind {
 				s.queue = append(s.queue, waiting[i])
 			}
 		}

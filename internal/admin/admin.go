@@ -28,6 +28,7 @@ type Server interface {
 //	/readyz        200 while it can do its work, 503 once storage has failed
 //	/quarantine    mutations that were set aside
 //	/debug/pprof/  profiles
+//	/outbox/       dead letters, if the server is a Teller
 //
 // extra are metrics of the store, if it has any. An error of encoding metrics is
 // logged.
@@ -50,6 +51,10 @@ func New(server Server, logger *slog.Logger, extra ...prometheus.Collector) http
 		}
 	})
 	quarantine(mux, server.Host())
+	if t, ok := server.(Teller); ok {
+		registry.MustRegister(outboxMetrics(t.Outbox()))
+		handleOutbox(mux, t)
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -69,6 +69,12 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 			return nil, usage("%w", err)
 		}
 	}
+	var others endpoints
+	if o.endpoints != "" {
+		if others, err = readEndpoints(o.endpoints); err != nil {
+			return nil, usage("%w", err)
+		}
+	}
 	// Addresses before data: a second server on one machine finds out without
 	// having touched anything.
 	var listeners []net.Listener
@@ -92,7 +98,8 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, MutatorTime: o.mutatorTime, AnyoneMayReadAndWriteEverything: o.anyone,
+		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, MutatorTime: o.mutatorTime,
+		Endpoints: others.byName, HoldFor: others.holdFor, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
 		return nil, usage("%w", said.locate(err))
