@@ -21,14 +21,15 @@ var floors = [][]string{
 	{"selector", "space"},
 	{"wire"},
 	{"kernel"},
-	{"store", "authz/constraint", "authz/rule", "authz/schema", "authz/token"},
+	{"store", "authz/constraint", "authz/rule", "authz/schema", "authz/token", "webhook"},
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},
 	{"store/memstore", "store/boltstore", "store/pebblestore"},
-	{"authz/explain"},
+	{"authz/explain", "mutator", "internal/appfile"},
+	{"mutator/script"},
 	{"host/core", "replica/core"},
-	{"host/ruletest", "host", "replica"},
-	{"transport"},
+	{"host/ruletest", "host", "replica", "hook"},
+	{"transport", "outbox"},
 	{""}, // the root package
 }
 

@@ -49,8 +49,11 @@ import (
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/host/ruletest"
+	"github.com/syncline/syncline/mutator"
+	"github.com/syncline/syncline/outbox"
 	"github.com/syncline/syncline/store/pebblestore"
 	"github.com/syncline/syncline/transport"
+	"github.com/syncline/syncline/webhook"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -77,6 +80,17 @@ type Options struct {
 	// Tokens says which tokens are believed. Without it everybody is believed who
 	// says who they are, on a loopback address only.
 	Tokens *token.Config
+	// Mutators are the functions of the application's own that clients may call, in Go or
+	// from script.Load; the Definition says who may.
+	Mutators mutator.Set
+	// MutatorTime is how long one run of a mutator may take; 0 is 250 ms.
+	MutatorTime time.Duration
+	// Endpoints are the addresses of others that the definition's hooks may name. No
+	// other address is ever called for them.
+	Endpoints map[string]webhook.Endpoint
+	// HoldFor is for how long beyond Retain history is kept that has not been
+	// delivered yet; 0 is 30 days.
+	HoldFor time.Duration
 	// AnyoneMayReadAndWriteEverything lets requests in that name the server by
 	// another name than a loopback one. There are no access rules yet.
 	AnyoneMayReadAndWriteEverything bool
@@ -90,6 +104,13 @@ type Server struct {
 	transport *transport.Handler
 	authority *authz.Ruled    // nil without a definition
 	tokens    *token.Verifier // nil without tokens
+	endpoints map[string]*webhook.Client
+	ledger    *outbox.Ledger
+	outbox    *outbox.Outbox
+	readers   *outbox.Readers
+	closing   chan struct{}
+
+	mutatorTime time.Duration
 }
 
 // Open opens or creates a directory. The error says what is wrong with it, such
@@ -98,7 +119,14 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("syncline: Options.Dir is empty: which directory holds the data?")
 	}
-	s := &Server{}
+	s := &Server{mutatorTime: opts.MutatorTime, closing: make(chan struct{})}
+	mutators, err := mutator.New(opts.Mutators, mutator.Options{Time: opts.MutatorTime})
+	if err != nil {
+		return nil, fmt.Errorf("syncline: %w", err)
+	}
+	if err := s.connect(opts.Endpoints); err != nil {
+		return nil, fmt.Errorf("syncline: %w", err)
+	}
 	authority, err := s.authorize(opts)
 	if err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
@@ -110,13 +138,22 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 		}
 		return nil, fmt.Errorf("syncline: open %s: %w", opts.Dir, err)
 	}
+	s.store = st
+	if err := s.openOutbox(ctx, opts, authority); err != nil {
+		if s.tokens != nil {
+			s.tokens.Close()
+		}
+		return nil, errors.Join(fmt.Errorf("syncline: open %s: %w", opts.Dir, err), st.Close())
+	}
 	h := host.New(host.Options{
-		Store: st, Authority: authority, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
+		Store: st, Authority: authority, Mutators: mutators, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
+		Ask: s.asker(opts.Logger), Hold: s.outbox.Hold, HoldFor: opts.HoldFor,
 	})
 	t := transport.NewHandler(h, transport.Options{
 		Origins: opts.Origins, LoopbackOnly: opts.Tokens == nil && !opts.AnyoneMayReadAndWriteEverything, Logger: opts.Logger,
 	})
-	s.store, s.host, s.transport = st, h, t
+	s.host, s.transport = h, t
+	s.outbox.Start()
 	return s, nil
 }
 
@@ -129,6 +166,9 @@ func (s *Server) authorize(opts Options) (authz.Authority, error) {
 		return authz.Development{}, nil
 	}
 	policy, err := ruletest.Run(context.Background(), opts.Definition)
+	if err == nil {
+		err = s.connected(policy)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -155,12 +195,29 @@ func (s *Server) SetDefinition(d *definition.Definition) (warnings []string, err
 		return nil, errors.New("syncline: the server was opened without a definition, so that everybody may do everything; start it with one")
 	}
 	policy, err := ruletest.Run(context.Background(), d)
+	if err == nil {
+		err = s.connected(policy)
+	}
+	if err == nil {
+		err = s.outbox.Introduce(context.Background(), policy)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
 	}
 	s.authority.SetPolicy(policy)
 	s.host.Reload()
+	s.outbox.Rescan()
 	return policy.Warnings(), nil
+}
+
+// SetMutators puts other mutators in the place of the present ones. The error says which name or pattern cannot be one; then nothing has changed.
+func (s *Server) SetMutators(set mutator.Set) error {
+	r, err := mutator.New(set, mutator.Options{Time: s.mutatorTime})
+	if err != nil {
+		return fmt.Errorf("syncline: %w", err)
+	}
+	s.host.SetMutators(r)
+	return nil
 }
 
 // Warnings says what of the definition in force costs more than it needs to.
@@ -191,8 +248,13 @@ func (s *Server) Err() error { return s.host.Err() }
 // store. Shut the http.Server down before or after; open WebSockets end here. If
 // ctx ends first, clients learn the outcome of what was cut short when they return.
 func (s *Server) Close(ctx context.Context) error {
+	close(s.closing)
 	err := s.host.Close(ctx)
 	s.transport.Close()
+	s.outbox.Close()
+	for _, e := range s.endpoints {
+		e.Close()
+	}
 	if s.tokens != nil {
 		s.tokens.Close()
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/value"
 )
 
 // maxEvidence bounds the entries that are named for one thing that a relation holds with.
@@ -221,15 +220,6 @@ func (x *Explainer) note(t *rule.Trace) error {
 		x.out.Relations = append(x.out.Relations, h)
 	}
 	return nil
-}
-
-// Claims are what rules see of a session as auth, as JSON.
-func (s *Session) Claims() string {
-	text, err := value.EncodeAny(s.claims)
-	if err != nil {
-		return fmt.Sprint(s.claims)
-	}
-	return string(text)
 }
 
 // Collections lists the collections that the policy knows in a space, in order.

@@ -28,8 +28,11 @@ type kind struct {
 	open        *rule.Rule // nil: nobody
 	relations   map[string]*relation
 	collections map[string]*collection
+	mutators    map[string]*callable
 	claims      []string // those that its rules of reading look at
 	constraints *constraint.Set
+	deliver     []*Hook // by name
+	ask         []*Hook // by name
 }
 
 type relation struct {
@@ -206,6 +209,7 @@ func (c *compiler) space(k *kind, d definition.Space) {
 		c.in([]string{"open"}, func() { c.fail(fmt.Errorf("the rule of a space can look at auth, space and relations only")) })
 	}
 	k.note(k.open)
+	c.mutators(k, env, d.Mutators)
 	for _, name := range slices.Sorted(maps.Keys(d.Collections)) {
 		c.in([]string{"collections", name}, func() {
 			if !c.check(space.CheckCollection(name)) {
@@ -227,6 +231,8 @@ func (c *compiler) space(k *kind, d definition.Space) {
 			k.collections[name].fields = c.fields(k, env, of.Fields)
 		})
 	}
+	k.deliver = c.hooks("deliver", k, env, d.Deliver)
+	k.ask = c.hooks("ask", k, env, d.Ask)
 }
 
 // note adds the claims that a rule looks at.

@@ -78,6 +78,23 @@ type Space struct {
 	Relations   map[string]Relation   `json:"relations,omitzero"`
 	Collections map[string]Collection `json:"collections,omitzero"`
 	Quota       Quota                 `json:"quota,omitzero"` // over all collections that are named
+	// Mutators are who may call which functions of the application's own.
+	Mutators map[string]Mutator `json:"mutators,omitzero"`
+	// Deliver says which changes others are told of once they are committed, by name.
+	Deliver map[string]Hook `json:"deliver,omitzero"`
+	// Ask says which changes others must agree to before they are committed, by name.
+	Ask map[string]Hook `json:"ask,omitzero"`
+}
+
+// A Mutator is what is said of a function of the application's own; the function is code.
+type Mutator struct {
+	// Allow is the rule of who may call it with which arguments; "" is nobody.
+	Allow string `json:"allow,omitzero"`
+	// As is "caller" (or ""): it sees what the caller may read, and its writes are the
+	// caller's; or "space": it sees and writes everything in the space that fits its schema.
+	As string `json:"as,omitzero"`
+	// Args is a JSON Schema (draft 2020-12) that the arguments must fit; none: any.
+	Args jsontext.Value `json:"args,omitzero"`
 }
 
 // A Relation holds between a user and what entries of a collection say: name(x)
@@ -142,6 +159,18 @@ func ParseFile(name string, text []byte) (*Definition, error) {
 		return nil, d.source.syntax(err)
 	}
 	if err := json.Unmarshal(asJSON, d, json.RejectUnknownMembers(true)); err != nil {
+		return nil, d.misfit(err)
+	}
+	return d, nil
+}
+
+// ParseComputed is [Parse] for JSON that nobody wrote: errors name members, not lines.
+func ParseComputed(text []byte) (*Definition, error) {
+	if len(text) > MaxBytes {
+		return nil, fmt.Errorf("a definition of %d bytes; the limit is %d", len(text), MaxBytes)
+	}
+	d := &Definition{}
+	if err := json.Unmarshal(text, d, json.RejectUnknownMembers(true)); err != nil {
 		return nil, d.misfit(err)
 	}
 	return d, nil

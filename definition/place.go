@@ -101,8 +101,21 @@ func (d *Definition) misfit(err error) error {
 	case e.Err != nil:
 		what = e.Err.Error()
 	}
-	return fmt.Errorf("%s: %s: %s", d.At(names, 0, 0), strings.Join(names, "."), what)
+	what = strings.Join(names, ".") + ": " + what
+	if at := d.At(names, 0, 0); at != "" {
+		what = at + ": " + what
+	}
+	return &misfit{what, err}
 }
+
+// A misfit is an error in words that say where, of one that says what.
+type misfit struct {
+	text string
+	err  error
+}
+
+func (m *misfit) Error() string { return m.text }
+func (m *misfit) Unwrap() error { return m.err }
 
 // within finds a place in a scalar: the texts are walked side by side, since quoting, escapes, indentation and
 // folded lines make the one in the file longer. Where they part the beginning has to do.

@@ -39,6 +39,7 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	}
 	bytes := 0
 	for i := range mutations {
+		bytes += 64 + len(mutations[i].Args)
 		for j := range mutations[i].Ops {
 			bytes += 64 + len(mutations[i].Ops[j].Value) + len(mutations[i].Ops[j].Patch)
 		}

@@ -17,10 +17,12 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/wire"
@@ -41,6 +43,17 @@ type Options struct {
 	// that were away for longer get a snapshot instead of what changed.
 	Retain time.Duration
 
+	// Mutators carries out calls; nil: there are none. SetMutators changes it.
+	Mutators kernel.Caller
+	// Ask asks those outside who have to agree to a mutation (core.Ask), and returns
+	// before ctx ends or soon after. nil: what would have to be asked about is refused.
+	Ask func(ctx context.Context, path space.Path, ask *core.Ask) core.Verdict
+	// Hold says above which commit somebody still needs the history of a space, if
+	// anybody does. It is kept longer than Retain then, but not by more than HoldFor,
+	// 30 days if 0. nil: nobody does.
+	Hold    func(ctx context.Context, path space.Path) (above space.Seq, held bool, err error)
+	HoldFor time.Duration
+
 	bugs core.Bugs // planted by tests
 }
 
@@ -51,6 +64,9 @@ type Host struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // loops and catch-ups
+	asking chan struct{}  // holds a token for each question under way
+
+	mutators atomic.Pointer[held]
 
 	mu       sync.Mutex
 	loops    map[space.Path]*loop
@@ -76,7 +92,11 @@ func New(opts Options) *Host {
 	if opts.Retain == 0 {
 		opts.Retain = 30 * 24 * time.Hour
 	}
-	h := &Host{opts: opts, loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
+	if opts.HoldFor == 0 {
+		opts.HoldFor = 30 * 24 * time.Hour
+	}
+	h := &Host{opts: opts, asking: make(chan struct{}, maxAsking), loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
+	h.SetMutators(opts.Mutators)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }

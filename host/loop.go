@@ -211,6 +211,10 @@ func (l *loop) trim(now time.Time) error {
 		return err
 	}
 	limit := now.Add(-l.host.opts.Retain)
+	needed, held, err := l.needed()
+	if err != nil {
+		return err
+	}
 	horizon := head.Horizon.Seq
 	for c, err := range l.host.opts.Store.Log(l.host.ctx, l.path, horizon) {
 		if err != nil {
@@ -220,12 +224,23 @@ func (l *loop) trim(now time.Time) error {
 		if !c.Time.Before(limit) || c.Seq == head.Cursor.Seq || c.Seq-head.Horizon.Seq > trimCommits {
 			break
 		}
+		if held && c.Seq > needed && !c.Time.Before(limit.Add(-l.host.opts.HoldFor)) {
+			break
+		}
 		horizon = c.Seq
 	}
 	if horizon == head.Horizon.Seq {
 		return nil
 	}
 	return l.space.Trim(l.host.ctx, horizon)
+}
+
+// needed says above which commit somebody still needs history.
+func (l *loop) needed() (above space.Seq, held bool, err error) {
+	if l.host.opts.Hold == nil {
+		return 0, false, nil
+	}
+	return l.host.opts.Hold(l.host.ctx, l.path)
 }
 
 // asWire makes any error one that can be sent to a client.

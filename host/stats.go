@@ -10,6 +10,7 @@ type Stats struct {
 	Sessions  atomic.Int64 // open now
 	Spaces    atomic.Int64 // loaded now
 	Lagging   atomic.Int64 // members being caught up now
+	Asking    atomic.Int64 // mutations about which somebody outside is being asked now
 	Commits   atomic.Int64 // appended since the start
 	Appends   atomic.Int64 // calls of Append that succeeded: Commits/Appends is the group commit's size
 	AppendNS  atomic.Int64 // nanoseconds spent in them

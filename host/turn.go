@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/wire"
 )
 
 // perform is post for a caller that waits for the answer anyway: where the loop
@@ -43,6 +45,10 @@ func (l *loop) turn() (stopped bool) {
 	for _, request := range inbox {
 		request(l.space)
 	}
+	if stopped {
+		// An answer could not be posted any more.
+		l.space.Dismiss(&wire.Error{Code: wire.CodeShuttingDown, RetryMS: 1000, Message: "the server is restarting"})
+	}
 	if err := l.commit(); err != nil {
 		if l.host.ctx.Err() == nil { // Close has not run out of time
 			l.host.fail(err)
@@ -75,7 +81,8 @@ func (l *loop) read() {
 	defer l.guard()
 	s, err := core.Load(l.host.ctx, core.Config{
 		Rules: l.host.opts.Authority.Rules(l.path),
-		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Bugs: l.host.opts.bugs,
+		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Mutators: mutators{l.host}, Ask: l.host.ask(l),
+		Bugs: l.host.opts.bugs,
 	})
 	if err != nil {
 		l.broken = err
@@ -95,9 +102,11 @@ func (l *loop) commit() error {
 		var err error
 		if !turn.Empty() {
 			begun := time.Now()
-			batch := turn.Batch(l.path)
-			err = l.host.opts.Store.Append(l.host.ctx, batch)
-			l.host.stats.appended(len(batch.Commits), time.Since(begun), err)
+			var batches []store.Batch
+			if batches, err = turn.Batches(l.path); err == nil {
+				err = l.host.opts.Store.Append(l.host.ctx, batches...)
+			}
+			l.host.stats.appended(len(batches[0].Commits), time.Since(begun), err)
 		}
 		if err := l.space.Finish(l.host.ctx, turn, err); err != nil {
 			return err

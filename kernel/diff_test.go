@@ -148,7 +148,7 @@ func TestWindowsCompose(t *testing.T) {
 		at := l.cursorAt(anySeq(t, l, 0, "from"))
 		held := l.holds(view, at.Seq)
 		for at != l.head().Cursor {
-			w, err := kernel.ReadWindow(reader{l}.Log(at.Seq), at, rapid.IntRange(1, 6).Draw(t, "commits"), rapid.IntRange(1, 6).Draw(t, "keys"))
+			w, err := kernel.ReadWindow(l.reader().Log(at.Seq), at, rapid.IntRange(1, 6).Draw(t, "commits"), rapid.IntRange(1, 6).Draw(t, "keys"))
 			if err != nil || w.From != at || w.To.Seq <= at.Seq || l.cursorAt(w.To.Seq) != w.To || !slices.IsSortedFunc(w.Keys, space.Key.Compare) {
 				t.Fatalf("%+v, %v", w, err)
 			}
@@ -170,7 +170,7 @@ func TestWindowsCompose(t *testing.T) {
 				t.Fatalf("at %s: %v, want %v", at, held, l.holds(view, at.Seq))
 			}
 		}
-		if w, err := kernel.ReadWindow(reader{l}.Log(at.Seq), at, 1, 1); err != nil || w.From != w.To || len(w.Keys) != 0 {
+		if w, err := kernel.ReadWindow(l.reader().Log(at.Seq), at, 1, 1); err != nil || w.From != w.To || len(w.Keys) != 0 {
 			t.Fatalf("at the head: %+v, %v", w, err)
 		}
 	})
@@ -181,7 +181,7 @@ func (l *ledger) cursorAt(seq space.Seq) space.Cursor {
 	if seq == 0 {
 		return space.Cursor{}
 	}
-	for c, err := range (reader{l}).Log(seq - 1) {
+	for c, err := range l.reader().Log(seq - 1) {
 		if err != nil {
 			l.Fatal(err)
 		}
@@ -245,7 +245,7 @@ func TestTrimChangesNoAnswer(t *testing.T) {
 			for step, err := range kernel.Diff(a, before, b, after) {
 				fmt.Fprintf(&b2, "%d %s %d %s %v\n", step.Action, step.Entry.Key, step.Entry.Seq, step.Entry.Payload, err)
 			}
-			w, err := kernel.ReadWindow(reader{l}.Log(n), space.Cursor{Seq: n}, 1000, 1000)
+			w, err := kernel.ReadWindow(l.reader().Log(n), space.Cursor{Seq: n}, 1000, 1000)
 			fmt.Fprintf(&b2, "%+v %v %v %s", w, err, l.holds(b, s), l.head().Cursor)
 			return b2.String()
 		}

@@ -13,6 +13,8 @@ package kernel
 import (
 	"iter"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/syncline/syncline/space"
 )
 
@@ -21,6 +23,9 @@ type Reader interface {
 	// Get returns the newest version of key at or below at, the zero Version if
 	// there is none.
 	Get(key space.Key, at space.Seq) (space.Version, error)
+	// Scan yields the live entries of a collection with ids above after, in the
+	// order of ids, as of the commit at.
+	Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error]
 	// Log yields the commits above after in order.
 	Log(after space.Seq) iter.Seq2[*space.Commit, error]
 	// Client returns what the space remembers of a client.
@@ -71,6 +76,10 @@ type Guard interface {
 	// Restore makes a whole record of the one that was made of what is shown of old, nil
 	// if there is no old one: what is not shown stays. A nil refusal allows.
 	Restore(key space.Key, old, made map[string]any) (whole map[string]any, refusal *space.Refusal)
+	// Call decides whether the mutator may be called with these arguments, which are
+	// canonical JSON. From then on the guard decides as for what the mutator does,
+	// which may see and do more than the principal. A mutation is asked about once.
+	Call(s State, name string, args jsontext.Value) (*space.Refusal, error)
 	// Scope names what the principal may see and why: it is another one as soon as
 	// that is decided by other rules or claims. "" is the name of what no rule limits.
 	Scope() string

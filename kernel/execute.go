@@ -22,7 +22,10 @@ func (p *Plan) execute(w Writer, m *space.Mutation, seq space.Seq) ([]space.Chan
 			return nil, err
 		}
 	}
-	e := execution{plan: p, seq: seq, mutation: m}
+	if m.Call != "" {
+		return p.call(w, m, seq)
+	}
+	e := execution{plan: p, seq: seq, at: "ops", mutation: m}
 	for i := range m.Ops {
 		if err := e.op(i, &m.Ops[i]); err != nil {
 			return nil, err
@@ -34,6 +37,15 @@ func (p *Plan) execute(w Writer, m *space.Mutation, seq space.Seq) ([]space.Chan
 func (p *Plan) checkSize(m *space.Mutation) error {
 	tooLarge := func(format string, args ...any) error {
 		return &space.Refusal{Code: space.CodeTooLarge, Message: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case m.Call != "" && len(m.Ops) > 0:
+		return &space.Refusal{Code: space.CodeInvalid, Path: "call", Message: "a mutation has either operations or a call"}
+	case m.Call != "":
+		if size := len(m.Call) + len(m.Args); size > p.limits.Mutation {
+			return tooLarge("a call of %d bytes; the limit mutation is %d", size, p.limits.Mutation)
+		}
+		return nil
 	}
 	if len(m.Ops) == 0 {
 		return &space.Refusal{Code: space.CodeInvalid, Path: "ops", Message: "a mutation needs at least one operation"}
@@ -57,6 +69,7 @@ func (p *Plan) checkSize(m *space.Mutation) error {
 type execution struct {
 	plan     *Plan
 	seq      space.Seq
+	at       string // what refusals call the operations
 	mutation *space.Mutation
 	changes  []space.Change
 	index    map[space.Key]int // into changes; made when there are many
@@ -98,12 +111,12 @@ func (e *execution) set(key space.Key, deleted bool, payload []byte) {
 
 func (e *execution) op(i int, op *space.Op) error {
 	refuse := func(code, field, format string, args ...any) error {
-		return &space.Refusal{Code: code, Path: fmt.Sprintf("ops[%d]%s", i, field), Message: fmt.Sprintf(format, args...), Key: op.Key()}
+		return &space.Refusal{Code: code, Path: fmt.Sprintf("%s[%d]%s", e.at, i, field), Message: fmt.Sprintf(format, args...), Key: op.Key()}
 	}
 	key, err := space.ParseKey(op.In, op.ID)
 	if err != nil {
 		// The bad name itself is not kept: the log holds valid names only.
-		return &space.Refusal{Code: space.CodeInvalid, Path: fmt.Sprintf("ops[%d]", i), Message: err.Error()}
+		return &space.Refusal{Code: space.CodeInvalid, Path: fmt.Sprintf("%s[%d]", e.at, i), Message: err.Error()}
 	}
 	if op.Op != space.OpPut && len(op.Value) > 0 || op.Op != space.OpPatch && len(op.Patch) > 0 {
 		return refuse(space.CodeInvalid, "", "%q has an argument of another operation", op.Op)
@@ -129,13 +142,13 @@ func (e *execution) op(i int, op *space.Op) error {
 	case space.OpPut:
 		payload, err := value.Canonical(op.Value, e.plan.limits.Value())
 		if err != nil {
-			return refusal(err, i, ".value", key)
+			return refusal(err, fmt.Sprintf("%s[%d].value", e.at, i), key)
 		}
 		return e.put(i, ".value", key, payload)
 	case space.OpPatch:
 		update, err := selector.ParseUpdate(op.Patch, e.plan.limits.Value())
 		if err != nil {
-			return refusal(err, i, ".patch", key)
+			return refusal(err, fmt.Sprintf("%s[%d].patch", e.at, i), key)
 		}
 		payload, live, err := e.payload(key, own)
 		if err != nil {
@@ -146,7 +159,7 @@ func (e *execution) op(i int, op *space.Op) error {
 		}
 		patched, err := Patch(payload, update, e.plan.limits.Value())
 		if err != nil {
-			return refusal(err, i, ".patch", key)
+			return refusal(err, fmt.Sprintf("%s[%d].patch", e.at, i), key)
 		}
 		return e.put(i, ".patch", key, patched)
 	case space.OpDelete:
@@ -201,17 +214,18 @@ func (e *execution) put(op int, field string, key space.Key, made []byte) error 
 	if err != nil {
 		return err
 	}
+	at := fmt.Sprintf("%s[%d]%s", e.at, op, field)
 	whole, refused := e.plan.guard.Restore(key, was, record)
 	if refused != nil {
 		if refused.Path != "" {
-			field += "." + refused.Path
+			at += "." + refused.Path
 		}
-		refused.Path = Clip(fmt.Sprintf("ops[%d]%s", op, field))
+		refused.Path = Clip(at)
 		return refused
 	}
 	payload, err := value.Canonical(value.Encode(whole), e.plan.limits.Value())
 	if err != nil {
-		return refusal(err, op, field, key)
+		return refusal(err, at, key)
 	}
 	e.set(key, false, payload)
 	return nil
@@ -284,6 +298,9 @@ func (e *execution) real() error {
 // read reports whether the mutation says what it read before it changed an entry: the
 // version of the entry, or anything at all.
 func (e *execution) read(key space.Key) bool {
+	if e.mutation.Call != "" {
+		return true // a mutator reads what it changes on the state that it changes
+	}
 	if r := e.mutation.Reads; r != nil && len(r.Keys)+len(r.Where) > 0 {
 		return true
 	}
@@ -310,7 +327,7 @@ func Patch(payload []byte, update *selector.Update, limits value.Limits) ([]byte
 
 // refusal turns an error about a value into a refusal; what is no such error
 // stays as it is.
-func refusal(err error, op int, field string, key space.Key) error {
+func refusal(err error, path string, key space.Key) error {
 	var bad *value.Error
 	if !errors.As(err, &bad) {
 		return err
@@ -319,7 +336,6 @@ func refusal(err error, op int, field string, key space.Key) error {
 	if bad.Code == value.CodeTooLarge || bad.Code == value.CodeTooDeep {
 		code = space.CodeTooLarge
 	}
-	path := fmt.Sprintf("ops[%d]%s", op, field)
 	if bad.Path != "" {
 		path += "." + bad.Path
 	}

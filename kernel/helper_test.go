@@ -2,7 +2,6 @@ package kernel_test
 
 import (
 	"context"
-	"iter"
 	"testing"
 	"time"
 
@@ -48,23 +47,8 @@ func newLedger(t tester) *ledger {
 }
 
 // reader is a kernel.Reader over the ledger's store.
-type reader struct{ l *ledger }
-
-func (r reader) Get(key space.Key, at space.Seq) (space.Version, error) {
-	v, err := r.l.store.View(context.Background(), path, at)
-	if err != nil {
-		return space.Version{}, err
-	}
-	defer v.Close()
-	return v.Get(key)
-}
-
-func (r reader) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
-	return r.l.store.Log(context.Background(), path, after)
-}
-
-func (r reader) Client(id space.ClientID) (space.ClientState, error) {
-	return r.l.store.Client(context.Background(), path, id)
+func (l *ledger) reader() store.Reader {
+	return store.Reader{Context: context.Background(), Store: l.store, Space: path}
 }
 
 func (l *ledger) head() store.Head {
@@ -78,7 +62,7 @@ func (l *ledger) head() store.Head {
 
 func (l *ledger) plan() *kernel.Plan {
 	l.Helper()
-	p := kernel.NewPlan(l.head().Cursor, l.now, reader{l}, l.limits)
+	p := kernel.NewPlan(l.head().Cursor, l.now, l.reader(), l.limits)
 	p.Bugs = l.bugs
 	return p
 }

@@ -28,6 +28,15 @@ type Plan struct {
 
 	// Track says of which collections Changed tells; nil: of none.
 	Track func(collection string) bool
+	// Mutators carries out calls; nil: there are no mutators.
+	Mutators Caller
+	// CallTime is the time that a call is told; zero: the commit's.
+	CallTime time.Time
+	faulted  *Faulted // the last mutation
+
+	// Agree, if not nil, has to agree to what the mutation being submitted changes, which
+	// the guard has allowed. With an error Submit adds nothing and returns it.
+	Agree func(changes []Delta) (*space.Refusal, error)
 	// Bugs are faults planted for the simulator's self-test; zero otherwise.
 	Bugs Bugs
 }
@@ -36,6 +45,9 @@ type Plan struct {
 type Bugs struct {
 	DoubleApply bool // a mutation sent again is carried out again
 	StaleReads  bool // read sets are not checked
+	// Of mutators:
+	OtherSeed      bool // their random numbers are not those of the replica
+	UnguardedCalls bool // what they write is not asked about
 }
 
 // NewPlan begins a plan on the head base, whose state reader shows. now is the
@@ -67,7 +79,7 @@ func (p *Plan) Clients() map[space.ClientID]space.ClientState { return p.clients
 // The error is a *wire.Error (a gap in ids, another user's client, a client id
 // used twice) or what the reader returned; either way nothing was added.
 func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, error) {
-	p.guard, p.last = guard, nil
+	p.guard, p.last, p.faulted = guard, nil, nil
 	known, err := p.client(w)
 	if err != nil {
 		return space.Outcome{}, err
@@ -91,8 +103,14 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 		Seq: p.head.Seq + 1, Time: p.now, Author: w.User, Client: w.Client, Mutation: m.ID, Content: content, Previous: known.Seq,
 	}
 	changes, err := p.try(w, m, c.Seq)
+	if err == nil && p.Agree != nil && len(changes) > 0 {
+		err = p.agree(changes, c.Seq)
+	}
 	if err != nil && !errors.As(err, &c.Refusal) {
 		return space.Outcome{}, err
+	}
+	if c.Refusal != nil {
+		changes = nil
 	}
 	c.Changes = changes
 	c.Seal(p.head.Digest)
@@ -134,10 +152,35 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.Change, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			p.faulted = &Faulted{
+				Fault: Fault{Reason: "panic", Detail: fmt.Sprint(r)}, User: w.User, Client: w.Client, Mutation: *m, Base: p.head, Seq: seq, Time: p.now,
+			}
 			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: Clip("the mutation made the server panic: " + fmt.Sprint(r))}
 		}
 	}()
 	return p.execute(w, m, seq)
+}
+
+// Try finds out what would come of a mutation, and adds nothing to the plan. The
+// error is a *space.Refusal, or the reader's.
+func (p *Plan) Try(w Writer, guard Guard, m *space.Mutation) ([]space.Change, error) {
+	p.guard, p.last, p.faulted = guard, nil, nil
+	return p.try(w, m, p.head.Seq+1)
+}
+
+// agree asks Agree about what a mutation changes.
+func (p *Plan) agree(changes []space.Change, seq space.Seq) error {
+	deltas := make([]Delta, len(changes))
+	for i := range changes {
+		c := &changes[i]
+		next := space.Version{Seq: seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
+		deltas[i] = NewDelta(c.Key, next, func() (space.Version, error) { return p.get(c.Key) })
+	}
+	refusal, err := p.Agree(deltas)
+	if refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 // Client returns what the plan knows of the writer's client, after its own

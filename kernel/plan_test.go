@@ -183,7 +183,7 @@ func TestRecallIsBounded(t *testing.T) {
 		muts = append(muts, m)
 	}
 	reads := 0
-	p := kernel.NewPlan(l.head().Cursor, l.now, countingReader{reader{l}, &reads}, l.limits)
+	p := kernel.NewPlan(l.head().Cursor, l.now, countingReader{l.reader(), &reads}, l.limits)
 	for i := range muts {
 		if o, err := p.Submit(ada, l.guard, &muts[i]); err != nil || o.Seq != space.Seq(i+1) {
 			t.Fatalf("%+v, %v", o, err)

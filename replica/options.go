@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/wire"
@@ -44,6 +45,11 @@ type Options struct {
 
 	// Offline starts without connecting: see Replica.GoOnline.
 	Offline bool
+
+	// Mutators are the application's own, the same that the server has, by kind of space:
+	// what Space.Call does shows at once, and again each time that something changes below it. A
+	// mutator that is not here shows nothing until the server has done it. script.Load makes them of JavaScript.
+	Mutators mutator.Set
 
 	// Limits are what mutations are held to until a server has told its own.
 	Limits wire.Limits

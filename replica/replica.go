@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/replica/core"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -21,6 +22,8 @@ type Replica struct {
 	opt   Options
 	store store.Store
 	owned bool // the store is ours to close
+
+	mutators *mutator.Runner
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -53,6 +56,10 @@ func Open(ctx context.Context, opt Options) (*Replica, error) {
 	r := &Replica{
 		opt: opt, store: opt.Store, spaces: map[space.Path]*Space{}, kick: make(chan struct{}, 1),
 		online: !opt.Offline, link: linkState{state: Offline},
+	}
+	var err error
+	if r.mutators, err = mutator.New(opt.Mutators, mutator.Options{}); err != nil {
+		return nil, fmt.Errorf("replica: %w", err)
 	}
 	if r.store == nil {
 		if opt.Path == "" {
@@ -108,7 +115,7 @@ func (r *Replica) Space(ctx context.Context, path string, view ...space.Part) (*
 	}
 	c, err := core.Open(ctx, r.store, core.Options{
 		Space: name, View: view, KeepView: len(view) == 0, User: r.opt.User, NewClientID: r.opt.NewClientID,
-		Limits: r.opt.Limits, MaxQueue: r.opt.MaxQueue, KeepDone: r.opt.KeepDone,
+		Limits: r.opt.Limits, MaxQueue: r.opt.MaxQueue, KeepDone: r.opt.KeepDone, Mutators: r.mutators,
 	}, time.Now())
 	if err != nil {
 		return nil, err

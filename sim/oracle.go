@@ -47,6 +47,8 @@ func (o *oracle) add(commits []*space.Commit) {
 				}
 			}
 		}
+		o.checkCall(c)
+		o.agreed(c)
 		o.index(c)
 		o.commits = append(o.commits, c)
 		if o.w.plan.ruled {
@@ -112,6 +114,7 @@ func (o *oracle) restore(head space.Seq) {
 	o.commits = o.commits[:head:head]
 	o.marks, o.versions = map[string]space.Seq{}, map[space.Key][]space.Version{}
 	for _, c := range o.commits {
+		o.agreed(c)
 		o.index(c)
 	}
 	o.lost++
@@ -129,6 +132,7 @@ func (w *world) finished(c *client, f core.Finished) {
 		w.fail("%s was told of mutation %d, which it never made", c.name, f.ID)
 		return
 	}
+	w.checkShown(c, in, f)
 	in.outcome, in.seq = f.Outcome.Kind, f.Outcome.Seq
 	switch f.Outcome.Kind {
 	case space.Applied:
@@ -199,12 +203,18 @@ func (w *world) checkIntents(c *client) {
 		pending[m.ID] = true
 	}
 	rejected := map[core.LocalID]bool{}
+	calls := map[core.LocalID]string{}
+	for _, m := range append(c.core.Pending(), c.core.Rejected()...) {
+		calls[m.ID] = m.Call
+	}
 	for _, m := range c.core.Rejected() {
 		rejected[m.ID] = true
 	}
 	for _, in := range c.made {
 		applied := w.oracle.marked(in.tag) != 0
 		switch {
+		case (pending[in.id] || rejected[in.id]) && calls[in.id] != in.call:
+			w.fail("%s called %q, and is kept as a call of %q", in.tag, in.call, calls[in.id])
 		case pending[in.id] && rejected[in.id]:
 			w.fail("%s is both queued and rejected", in.tag)
 		case rejected[in.id] && applied:
@@ -247,7 +257,7 @@ func (w *world) converged() {
 		}
 		want := w.oracle.permitted(w.view(c), c.name, head.Seq, w.ruled%len(definitions))
 		n := 0
-		for _, collection := range []string{"books", "cards", "marks", "members", "pair", "register", "shelves"} {
+		for _, collection := range []string{"books", "calc", "cards", "made", "marks", "members", "pair", "register", "shelves"} {
 			for e, err := range c.core.Scan(ctx, collection) {
 				if err != nil {
 					w.fail("%s: %v", c.name, err)

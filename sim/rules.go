@@ -16,8 +16,11 @@ import (
 // member of anything, and every commit may change what others see.
 
 // definitions are the rules that a schedule switches between.
-var definitions = []*authz.Policy{
-	compile(`{"spaces": {"sim/{name}": {
+var definitions = []*authz.Policy{compile(definitionText(0, "")), compile(definitionText(1, ""))}
+
+// definitionTexts have a place for more at the end of the kind of space.
+var definitionTexts = []string{
+	`{"spaces": {"sim/{name}": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of"}},
 		"collections": {
@@ -29,8 +32,8 @@ var definitions = []*authz.Policy{
 			"books": {"read": "true", "write": "true", "references": [{"path": "shelf", "to": "shelves", "onDelete": "cascade"}],
 				"unique": [["title"]], "owner": "owner", "quota": {"entries": 4, "entriesPerUser": 2}},
 			"members": {"read": "doc.user == auth.uid || member('members')", "write": "true"}
-		}}}}`),
-	compile(`{"spaces": {"sim/one": {
+		}%s}}}`,
+	`{"spaces": {"sim/one": {
 		"open": "true",
 		"relations": {"member": {"in": "members", "subject": "user", "object": "of", "where": {"strong": true}}},
 		"collections": {
@@ -43,8 +46,10 @@ var definitions = []*authz.Policy{
 			"books": {"read": "true", "write": "true", "references": [{"path": "shelf", "to": "shelves", "onDelete": "cascade"}],
 				"unique": [["title"]], "owner": "owner", "quota": {"entries": 4, "entriesPerUser": 2}},
 			"members": {"read": "doc.user == auth.uid", "write": "true"}
-		}}}}`),
+		}%s}}}`,
 }
+
+func definitionText(n int, more string) string { return fmt.Sprintf(definitionTexts[n], more) }
 
 func compile(text string) *authz.Policy {
 	d, err := definition.Parse([]byte(text))
@@ -79,7 +84,19 @@ func (w *world) rules() *authz.Rules {
 	if !w.plan.ruled {
 		return nil
 	}
-	return definitions[w.ruled%len(definitions)].Rules(path)
+	return w.definitions()[w.ruled%len(definitions)].Rules(path)
+}
+
+func (w *world) definitions() []*authz.Policy {
+	switch {
+	case w.plan.called && w.plan.asked:
+		return askedWithCalls
+	case w.plan.called:
+		return withCalls
+	case w.plan.asked:
+		return askedDefinitions
+	}
+	return definitions
 }
 
 // permitted is what of a view a user might see at a commit under some rules: the
@@ -101,7 +118,7 @@ func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, defini
 			}
 		}
 	}
-	rights := o.w.identify(user).In(definitions[definition].Rules(path))
+	rights := o.w.identify(user).In(o.w.definitions()[definition].Rules(path))
 	_, free := member[`"cards`]
 	all := map[space.Key]space.Version{}
 	for key := range o.versions {

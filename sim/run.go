@@ -21,10 +21,10 @@ type Result struct {
 
 // Counts tell whether a schedule did anything worth checking.
 type Counts struct {
-	Applied, Rejected, Reopened, Reconnected, Restored, Dropped int
+	Applied, Rejected, Reopened, Reconnected, Restored, Dropped, Called int
 }
 
-type counts struct{ applied, rejected, reopened, reconnected, dropped int }
+type counts struct{ applied, rejected, reopened, reconnected, dropped, called int }
 
 // A schedule's plan: how much happens and how much goes wrong. Of probabilities
 // it holds the n of "once in n", 0 for never.
@@ -52,10 +52,12 @@ type plan struct {
 	part          int  // bytes of a part of a diff
 	strict        bool // no client may be told to stop
 	ruled         bool // there are rules; see rules.go
+	called        bool // some mutations are calls; see calls.go
 	switched      int  // once in n mutations they change
 	drops         bool // clients understand drops
 	chunk         int  // entries that a step of a replica's housekeeping touches, 0 for many
 	eager         bool // the server sends drops even where they do not pay
+	asked         bool // somebody has to agree to some mutations; see ask.go
 }
 
 // world is one schedule under way.
@@ -65,6 +67,7 @@ type world struct {
 	bugs    Bugs
 	plan    plan
 	server  *server
+	judge   *judge
 	clients []*client
 	oracle  *oracle
 	views   map[string]*kernel.View
@@ -86,13 +89,17 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	w.plan = draw(chief)
 	if rules := w.newActor(seed, 3); rules.chance(2) { // of its own, so that other schedules stay what they are
 		w.plan.ruled, w.plan.switched = true, []int{0, 8, 20}[rules.rand.IntN(3)]
+		w.plan.asked = rules.chance(3)
 	}
 	if drops := w.newActor(seed, 4); !drops.chance(3) {
 		w.plan.drops, w.plan.eager = true, !drops.chance(4)
 		w.plan.chunk = drops.rand.IntN(4)
 	}
+	calls := w.newActor(seed, 6) // likewise
+	w.plan.called = calls.chance(3)
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
+	w.judge = &judge{w.newActor(seed, 5), map[string]bool{}}
 	w.server.start()
 	for i := range w.plan.clients {
 		c := &client{actor: w.newActor(seed, 10+i), w: w, name: fmt.Sprintf("r%d", i), store: memstore.New()}
@@ -102,6 +109,11 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	for range w.plan.mutations {
 		chief.after(chief.between(0, w.plan.length), func() { w.disturb(chief) })
+	}
+	if w.plan.called {
+		for range w.plan.mutations {
+			calls.after(calls.between(0, w.plan.length), func() { w.clients[calls.rand.IntN(len(w.clients))].call() })
+		}
 	}
 	chief.after(w.plan.length, w.heal)
 	events := 0
@@ -116,7 +128,7 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	return Result{
 		Seed: seed, Err: w.err, Trace: w.digest(), Events: events, Commits: len(w.oracle.commits),
-		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped},
+		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped, w.counts.called},
 	}
 }
 
@@ -150,6 +162,9 @@ func drawView(c *client) space.View {
 	}
 	if c.w.plan.ruled && c.chance(2) {
 		all = append(all, space.Part{In: "members"})
+	}
+	if c.w.plan.called {
+		all = append(all, space.Part{In: "calc"}, space.Part{In: "made"})
 	}
 	if c.chance(3) {
 		all[0].Where = []byte(`{"on":{"$eq":true}}`)

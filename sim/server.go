@@ -44,7 +44,7 @@ type session struct {
 func (s *server) start() {
 	s.down = false
 	sp, err := hostcore.Load(context.Background(), hostcore.Config{
-		Path: path, Store: s.store, Limits: limits, Rules: s.w.rules(), Lagging: s.lagging, PartBytes: s.w.plan.part, EagerDrops: s.w.plan.eager, Bugs: s.w.bugs.Host,
+		Path: path, Store: s.store, Limits: limits, Rules: s.w.rules(), Lagging: s.lagging, Ask: s.ask, PartBytes: s.w.plan.part, EagerDrops: s.w.plan.eager, Mutators: s.w.callers(), Bugs: s.w.bugs.Host,
 	})
 	if err != nil {
 		s.w.fail("the server cannot load the space: %v", err)
@@ -181,17 +181,21 @@ func (s *server) append(sp *hostcore.Space, turn *hostcore.Turn) error {
 	if turn.Empty() {
 		return nil
 	}
-	batch := turn.Batch(path)
+	batches, err := turn.Batches(path)
+	if err != nil {
+		s.w.fail("batches: %v", err)
+		return err
+	}
 	if !s.w.healed && s.chance(s.w.plan.full) {
 		s.note("disk full")
 		return store.ErrFull
 	}
-	err := s.store.Append(context.Background(), batch)
+	err = s.store.Append(context.Background(), batches...)
 	if err != nil {
 		s.w.fail("append on %s: %v", sp.Head(), err)
 		return err
 	}
-	s.oracle.add(batch.Commits)
+	s.oracle.add(batches[0].Commits)
 	return nil
 }
 

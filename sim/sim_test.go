@@ -49,6 +49,7 @@ func TestPromises(t *testing.T) {
 		total.Reconnected += r.Counts.Reconnected
 		total.Restored += r.Counts.Restored
 		total.Dropped += r.Counts.Dropped
+		total.Called += r.Counts.Called
 		if r.Err != nil {
 			return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
 		}
@@ -58,7 +59,7 @@ func TestPromises(t *testing.T) {
 	for _, err := range failed {
 		t.Error(err)
 	}
-	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0) {
+	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0 || total.Called == 0) {
 		t.Errorf("the schedules do not reach what they are for: %+v", total)
 	}
 }
@@ -120,7 +121,11 @@ func TestPlantedBugs(t *testing.T) {
 		{"the past seen with today's rights", Bugs{Host: hostcore.Bugs{TodaysScope: true}}},
 		{"constraints ignore what is planned before", Bugs{Host: hostcore.Bugs{Constraints: constraint.Bugs{BaseOnly: true}}}},
 		{"what is deleted leaves references", Bugs{Host: hostcore.Bugs{Constraints: constraint.Bugs{NoCascade: true}}}},
+		{"an agreement holds whatever has changed", Bugs{Host: hostcore.Bugs{OldConsent: true}}},
 		{"wrong digest accepted", Bugs{Host: hostcore.Bugs{AnyDigest: true}}},
+		{"the server draws other random numbers", Bugs{Host: hostcore.Bugs{Kernel: kernel.Bugs{OtherSeed: true}}}},
+		{"the replica draws other random numbers", Bugs{Replica: replicacore.Bugs{OtherSeed: true}}},
+		{"what mutators write is not asked about", Bugs{Host: hostcore.Bugs{Kernel: kernel.Bugs{UnguardedCalls: true}}}},
 		{"replica shows half a diff", Bugs{Replica: replicacore.Bugs{ShowHalfDiff: true}}},
 		{"replica drops a remove", Bugs{Replica: replicacore.Bugs{DropRemove: true}}},
 		{"replica forgets what it sent", Bugs{Replica: replicacore.Bugs{LostAckOnRestart: true}}},

@@ -15,6 +15,9 @@ type intent struct {
 	tag     string // the id of its mark, an entry that this mutation alone makes
 	plain   bool   // nothing but a clash of names could refuse it
 	rmw     bool   // reads the register and adds one to it
+	call    string // the mutator that it calls
+	shown   string // the random id under which its effect showed
+	client  space.ClientID
 	outcome space.OutcomeKind
 	seq     space.Seq
 }

@@ -32,11 +32,14 @@ type Op struct {
 func (o *Op) Key() Key { return Key{o.In, o.ID} }
 
 // A Mutation is what a replica wants: operations that are applied together or
-// not at all. With Reads it is serializable, without it commutative.
+// not at all, or the call of a mutator, a function of the application's own that
+// finds out on the authority's state which they are. With Reads it is serializable, without it commutative.
 type Mutation struct {
-	ID    MutationID `json:"id,omitzero"`
-	Ops   []Op       `json:"ops"`
-	Reads *Reads     `json:"reads,omitzero"`
+	ID    MutationID     `json:"id,omitzero"`
+	Ops   []Op           `json:"ops,omitzero"`  // either these
+	Call  string         `json:"call,omitzero"` // or the name of a mutator
+	Args  jsontext.Value `json:"args,omitzero"` // what it is called with; none: null
+	Reads *Reads         `json:"reads,omitzero"`
 }
 
 // Reads names what a serializable mutation was computed from. The mutation is
@@ -72,6 +75,10 @@ func (m *Mutation) ContentHash() uint64 {
 		if op.If != nil {
 			h = h.uint(uint64(*op.If) + 1)
 		}
+	}
+	if m.Call != "" {
+		h = hashField(h, m.Call)
+		h = hashField(h, m.Args)
 	}
 	return uint64(h)
 }
@@ -124,6 +131,13 @@ const (
 	CodeReference = "reference" // a reference to an entry that is not there
 	CodeInUse     = "in_use"    // a deletion of what is still referred to
 	CodeQuota     = "quota"     // more entries or bytes than there may be; the message names the limit
+
+	// CodeRefused is the code of what a mutator refused without saying more.
+	CodeRefused = "refused"
+	// CodeHookRefused is the code of what somebody outside, who has to agree, did not
+	// agree to; the message is theirs. CodeHookUnavailable says that they could not be asked.
+	CodeHookRefused     = "hook_refused"
+	CodeHookUnavailable = "hook_unavailable"
 
 	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
 	CodeForgotten = "forgotten"

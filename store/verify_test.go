@@ -1,9 +1,7 @@
 package store_test
 
 import (
-	"context"
 	"fmt"
-	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -17,26 +15,6 @@ import (
 )
 
 const client = space.ClientID("ada-0123456789abcdef")
-
-// reader is a kernel.Reader over a store.
-type reader struct{ store.Store }
-
-func (r reader) Get(key space.Key, at space.Seq) (space.Version, error) {
-	v, err := r.View(context.Background(), "a", at)
-	if err != nil {
-		return space.Version{}, err
-	}
-	defer v.Close()
-	return v.Get(key)
-}
-
-func (r reader) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
-	return r.Store.Log(context.Background(), "a", after)
-}
-
-func (r reader) Client(id space.ClientID) (space.ClientState, error) {
-	return r.Store.Client(context.Background(), "a", id)
-}
 
 // TestVerifyRejections: what a client's row says of its rejections is no problem
 // where the log says the same, or no longer reaches back to it, and is one elsewhere.
@@ -78,7 +56,7 @@ func TestVerifyRejections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			plan := kernel.NewPlan(space.Cursor{}, time.UnixMilli(1), reader{st}, wire.DefaultLimits)
+			plan := kernel.NewPlan(space.Cursor{}, time.UnixMilli(1), store.Reader{Context: t.Context(), Store: st, Space: "a"}, wire.DefaultLimits)
 			for i := range len(c.mutations) {
 				kind := c.mutations[i]
 				o, err := plan.Submit(kernel.Writer{User: "ada", Client: client}, who.In(authz.Development{}.Rules("a")).Guard(nil, time.Time{}),

@@ -73,6 +73,8 @@ func outcomeStatus(o space.Outcome) int {
 		return http.StatusPreconditionFailed
 	case space.CodeNotFound:
 		return http.StatusNotFound
+	case space.CodeHookUnavailable:
+		return http.StatusServiceUnavailable
 	case space.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case space.CodeUnique, space.CodeReference, space.CodeInUse:

@@ -29,3 +29,8 @@ func Demo() fs.FS {
 func Seed() []byte {
 	return append([]byte(nil), board...)
 }
+
+// Define is the module @syncline/client/define, in TypeScript. It imports nothing but types.
+//
+//go:embed client/src/define.ts
+var Define string

@@ -17,7 +17,7 @@ var (
 	namesPresence    = []string{"t", "space", "state"}
 	namesCast        = []string{"t", "space", "topic", "data"}
 	namesAlone       = []string{"t"}
-	namesMutation    = []string{"ops", "id", "reads"}
+	namesMutation    = []string{"id", "ops", "call", "args", "reads"}
 	namesOp          = []string{"op", "in", "id", "value", "patch", "if"}
 	namesReads       = []string{"at", "keys", "where", "scope"}
 	namesPart        = []string{"in", "where"}
@@ -228,11 +228,21 @@ func (s *scanner) mutation() (m space.Mutation) {
 		case "ops":
 			m.Ops = []space.Op{}
 			s.list(func() { m.Ops = append(m.Ops, s.op()) })
+		case "call":
+			m.Call = s.string()
+		case "args":
+			m.Args = s.raw(false)
 		case "reads":
 			m.Reads = s.reads()
 		}
 	}
-	f.need(1)
+	switch {
+	case s.err != nil:
+	case (m.Ops != nil) == f.has("call"):
+		s.fail("a mutation has either ops or call")
+	case m.Args != nil && m.Ops != nil:
+		s.fail("args are those of a call")
+	}
 	return m
 }
 

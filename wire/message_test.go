@@ -26,7 +26,7 @@ func TestDecodeMatchesTags(t *testing.T) {
 		{Cast{}, namesCast, 3},
 		{Ping{}, namesAlone, 1},
 		{Pong{}, namesAlone, 1},
-		{space.Mutation{}, namesMutation, 1},
+		{space.Mutation{}, namesMutation, 0},
 		{space.Op{}, namesOp, 3},
 		{space.Reads{}, namesReads, 1},
 		{space.Part{}, namesPart, 1},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -134,6 +135,11 @@ func (f *fields) next() bool {
 	}
 	s.fail("there is no %.40q here", name)
 	return false
+}
+
+// has reports whether a member has been read.
+func (f *fields) has(name string) bool {
+	return f.seen&(1<<slices.Index(f.names, name)) != 0
 }
 
 // need fails unless the first n of the names were given.

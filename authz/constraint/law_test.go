@@ -3,7 +3,6 @@ package constraint_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -121,21 +120,8 @@ type run struct {
 	seen      map[string]int
 }
 
-func (r *run) Get(key space.Key, at space.Seq) (space.Version, error) {
-	v, err := r.store.View(context.Background(), path, at)
-	if err != nil {
-		return space.Version{}, err
-	}
-	defer v.Close()
-	return v.Get(key)
-}
-
-func (r *run) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
-	return r.store.Log(context.Background(), path, after)
-}
-
-func (r *run) Client(id space.ClientID) (space.ClientState, error) {
-	return r.store.Client(context.Background(), path, id)
+func (r *run) reader() store.Reader {
+	return store.Reader{Context: context.Background(), Store: r.store, Space: path}
 }
 
 func (r *run) head() space.Cursor {
@@ -276,7 +262,7 @@ func mark(codes map[string]bool, code string) map[string]bool {
 
 // turn plans some mutations on a fork, and appends them or not.
 func (r *run) turn() string {
-	plan := kernel.NewPlan(r.head(), time.UnixMilli(1), r, wire.DefaultLimits)
+	plan := kernel.NewPlan(r.head(), time.UnixMilli(1), r.reader(), wire.DefaultLimits)
 	fork := r.relations.Fork()
 	m := r.model.clone()
 	who, err := authz.NewSession(authz.Principal{User: "ada"})

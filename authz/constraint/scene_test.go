@@ -48,7 +48,7 @@ func scene(t testing.TB, bugs constraint.Bugs, mutations ...string) (string, int
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan := kernel.NewPlan(r.head(), time.UnixMilli(1), r, wire.DefaultLimits)
+		plan := kernel.NewPlan(r.head(), time.UnixMilli(1), r.reader(), wire.DefaultLimits)
 		fork := r.relations.Fork()
 		outcome, err := plan.Submit(kernel.Writer{User: "ada"}, who.In(r.policy.Rules(path)).Guard(fork, time.UnixMilli(1)), &push.Mutations[0])
 		if err != nil {

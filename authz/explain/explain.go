@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/syncline/syncline/authz"
@@ -83,7 +82,7 @@ func Ask(ctx context.Context, st store.Store, p *authz.Policy, who *authz.Sessio
 		a.Asked = q.Write.Op
 		op := *q.Write
 		op.In, op.ID = q.Key.Collection, q.Key.ID
-		plan := kernel.NewPlan(at, q.Now, reader{ctx, st, q.Space, view}, wire.DefaultLimits)
+		plan := kernel.NewPlan(at, q.Now, store.Reader{Context: ctx, Store: st, Space: q.Space}, wire.DefaultLimits)
 		outcome, err := plan.Submit(kernel.Writer{User: who.User()}, x.Guard(q.Now), &space.Mutation{Ops: []space.Op{op}})
 		if err != nil {
 			return nil, err
@@ -91,22 +90,4 @@ func Ask(ctx context.Context, st store.Store, p *authz.Policy, who *authz.Sessio
 		x.Outcome(outcome)
 	}
 	return a, nil
-}
-
-// reader is a kernel.Reader of a space as of one view.
-type reader struct {
-	ctx  context.Context
-	st   store.Store
-	path space.Path
-	view store.View
-}
-
-func (r reader) Get(key space.Key, _ space.Seq) (space.Version, error) { return r.view.Get(key) }
-
-func (r reader) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
-	return r.st.Log(r.ctx, r.path, after)
-}
-
-func (r reader) Client(id space.ClientID) (space.ClientState, error) {
-	return r.st.Client(r.ctx, r.path, id)
 }

@@ -85,8 +85,17 @@ func NewEnv(relations []string) (*Env, error) {
 	return &Env{env}, nil
 }
 
+// WithArgs is the environment of rules that see the arguments of a mutator, args, too.
+func (e *Env) WithArgs() (*Env, error) {
+	env, err := e.env.Extend(cel.Variable("args", cel.DynType))
+	if err != nil {
+		return nil, fmt.Errorf("the environment of rules: %w", err)
+	}
+	return &Env{env}, nil
+}
+
 // names are taken: no relation may have one of them.
-var names = []string{"auth", "space", "doc", "old", "new", "changed", "op", "now", "get", "exists", "has"}
+var names = []string{"auth", "space", "doc", "old", "new", "changed", "op", "now", "args", "get", "exists", "has"}
 
 // An Input is what a rule is evaluated on. Maps are not changed.
 type Input struct {
@@ -94,6 +103,7 @@ type Input struct {
 	Doc, Old, New map[string]any // nil: there is none
 	Changed       []string
 	Op            string
+	Args          any // of a mutator: JSON
 	Now           time.Time
 	// Related returns what the relation holds with for who asks. It may be nil if there are no relations.
 	Related func(relation string) Set
@@ -267,6 +277,11 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.in.Changed, true
 	case "op":
 		return a.in.Op, true
+	case "args":
+		if a.in.Args == nil {
+			return types.NullValue, true
+		}
+		return a.in.Args, true
 	case "now":
 		return a.in.Now, true
 	case dbVar:

@@ -54,9 +54,9 @@ func Compile(text jsontext.Value) (*Schema, error) {
 
 var english = message.NewPrinter(language.English)
 
-// Check says what is wrong with a record and where, as a dotted path from its
+// Check says what is wrong with a record, or another JSON value, and where, as a dotted path from its
 // root; ok if nothing is. Of several things it tells the first that the schema comes upon.
-func (s *Schema) Check(doc map[string]any) (path, what string, ok bool) {
+func (s *Schema) Check(doc any) (path, what string, ok bool) {
 	err := s.root.Validate(doc)
 	if err == nil {
 		return "", "", true

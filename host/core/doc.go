@@ -35,9 +35,14 @@ type Config struct {
 	Limits wire.Limits
 	// Rules say who may do what; nil: everybody everything.
 	Rules *authz.Rules
+	// Mutators carries out calls; nil: there are none.
+	Mutators kernel.Caller
 	// Lagging is called when a member is no longer live and must be caught up
 	// (Member.CatchUp, then Attach).
 	Lagging func(*Member)
+	// Ask is called when somebody outside has to agree to a mutation; Answer must
+	// follow, later and once. nil: whatever would have to be asked about is refused.
+	Ask func(*Ask)
 	// PartBytes is the size, about, of the parts that a long catch-up is sent in; 0
 	// is 64 KiB.
 	PartBytes int
@@ -60,5 +65,6 @@ type Bugs struct {
 	NewKeysOnly   bool // of a changed entry only the keys that it has now are looked up
 	AnyScope      bool // the name of a replica's scope is not compared
 	BlindDrops    bool // what a drop covers and the replica is to keep is not sent again
+	OldConsent    bool // an agreement is taken to hold whatever the mutation changes by now
 	TodaysScope   bool // what a replica held is taken to be what it may see now
 }

@@ -70,7 +70,11 @@ func (o *office) write(ops []space.Op) {
 		}
 	}})
 	turn := o.space.Begin(o.Context(), time.UnixMilli(1764109771123))
-	if err := o.space.Finish(o.Context(), turn, o.store.Append(o.Context(), turn.Batch("team/a"))); err != nil {
+	batches, err := turn.Batches("team/a")
+	if err == nil {
+		err = o.store.Append(o.Context(), batches...)
+	}
+	if err := o.space.Finish(o.Context(), turn, err); err != nil {
 		o.Fatal(err)
 	}
 }

@@ -104,7 +104,10 @@ func (w *world) commit() {
 	if t != nil {
 		var err error
 		if !t.Empty() {
-			err = w.store.Append(w.Context(), t.Batch("team/a"))
+			batches, e := t.Batches("team/a")
+			if err = e; err == nil {
+				err = w.store.Append(w.Context(), batches...)
+			}
 		}
 		if err := w.space.Finish(w.Context(), t, err); err != nil {
 			w.Fatal(err)

@@ -14,6 +14,7 @@ type queued struct {
 	mutation *space.Mutation
 	member   *Member  // whose session gets the outcome, or
 	request  *Request // the request that gets it
+	consent  *consent // of one that somebody outside was asked about
 }
 
 // A Request is a push that belongs to no member, such as REST's. Done is called
@@ -54,7 +55,7 @@ func (s *Space) Push(m *Member, mutations []space.Mutation) error {
 			return nil
 		}
 		m.waiting++
-		s.enqueue(queued{w, m.Who, &mutations[i], m, nil})
+		s.enqueue(queued{w, m.Who, &mutations[i], m, nil, nil})
 	}
 	return nil
 }
@@ -70,11 +71,11 @@ func (s *Space) Do(r *Request) {
 		return
 	}
 	for i := range r.Mutations {
-		s.enqueue(queued{r.Writer, r.Who, &r.Mutations[i], nil, r})
+		s.enqueue(queued{r.Writer, r.Who, &r.Mutations[i], nil, r, nil})
 	}
 }
 
-func (s *Space) room() bool { return len(s.queue) < maxQueued && s.queued < maxQueueBytes }
+func (s *Space) room() bool { return len(s.queue)+s.held < maxQueued && s.queued < maxQueueBytes }
 
 func (s *Space) enqueue(q queued) {
 	s.queue = append(s.queue, q)
@@ -82,7 +83,7 @@ func (s *Space) enqueue(q queued) {
 }
 
 func size(m *space.Mutation) int {
-	n := 64
+	n := 64 + len(m.Call) + len(m.Args)
 	for i := range m.Ops {
 		op := &m.Ops[i]
 		n += 64 + len(op.In) + len(op.ID) + len(op.Value) + len(op.Patch)

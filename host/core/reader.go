@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"iter"
 
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -33,6 +34,11 @@ func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 	}
 	defer v.Close()
 	return v.Get(key)
+}
+
+// Scan opens a view of its own: the loop's body reads from the other.
+func (r *reader) Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error] {
+	return store.Reader{Context: r.ctx, Store: r.s.cfg.Store, Space: r.s.cfg.Path}.Scan(collection, after, at)
 }
 
 func (r *reader) Log(after space.Seq) logSeq { return r.s.cfg.Store.Log(r.ctx, r.s.cfg.Path, after) }

@@ -117,7 +117,10 @@ func commitAll(b *testing.B, s *core.Space, st *memstore.Store) {
 	if t == nil {
 		b.Fatal("nothing to do")
 	}
-	err := st.Append(b.Context(), t.Batch("team/a"))
+	batches, err := t.Batches("team/a")
+	if err == nil {
+		err = st.Append(b.Context(), batches...)
+	}
 	if err := s.Finish(b.Context(), t, err); err != nil {
 		b.Fatal(err)
 	}

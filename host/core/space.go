@@ -18,19 +18,23 @@ type logSeq = iter.Seq2[*space.Commit, error]
 
 // A Space is one active space. It is used by one goroutine at a time.
 type Space struct {
-	cfg      Config
-	head     space.Cursor
-	horizon  space.Cursor
-	told     atomic.Pointer[space.Cursor] // head, once its outcomes have been sent; catch-ups read it
-	views    set[*liveView]
-	byClass  map[string]*liveView // views, by the view's class
-	index    index                // of views
-	members  set[*Member]
-	owners   map[space.ClientID]*Member           // who has a client id open
-	known    map[space.ClientID]space.ClientState // of the owners, to spare the store
-	queue    []queued
-	queued   int // bytes in queue, about
-	presence presence
+	cfg       Config
+	head      space.Cursor
+	horizon   space.Cursor
+	told      atomic.Pointer[space.Cursor] // head, once its outcomes have been sent; catch-ups read it
+	views     set[*liveView]
+	byClass   map[string]*liveView // views, by the view's class
+	index     index                // of views
+	members   set[*Member]
+	owners    map[space.ClientID]*Member           // who has a client id open
+	known     map[space.ClientID]space.ClientState // of the owners, to spare the store
+	queue     []queued
+	queued    int           // bytes in queue and lines, about
+	lines     map[any]*line // what waits for answers, by what has an order of its own
+	held      int           // mutations in lines
+	began     uint64        // lines so far
+	questions uint64        // of writers without a client id so far
+	presence  presence
 
 	relations *authz.Relations // as of head
 }
@@ -98,7 +102,7 @@ func (s *Space) notOpen(m *Member) error {
 }
 
 // Idle reports whether nobody has the space open and nothing waits.
-func (s *Space) Idle() bool { return s.members.len() == 0 && len(s.queue) == 0 }
+func (s *Space) Idle() bool { return s.members.len() == 0 && len(s.queue) == 0 && len(s.lines) == 0 }
 
 // Open answers a member's request to open the space, for the first time or with
 // another view. A member that got no error and has a view is lagging until

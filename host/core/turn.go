@@ -29,6 +29,8 @@ type Turn struct {
 	outcomes  []space.Outcome     // of taken, in the same order; ID 0 and no kind: refused
 	refused   []*wire.Error       // likewise
 	relations *authz.Relations    // as the turn's commits leave them
+	also      []store.Batch       // to be appended along with the turn's own
+	unkept    error               // why a mutation could not be set aside: then the turn does not happen
 	touched   map[string]struct{} // users of whom relations may have changed
 }
 
@@ -36,9 +38,10 @@ type Turn struct {
 // all the same.
 func (t *Turn) Empty() bool { return t.plan == nil || len(t.plan.Commits()) == 0 }
 
-// Batch is what has to be appended.
-func (t *Turn) Batch(path space.Path) store.Batch {
-	return store.Batch{Space: path, Base: t.plan.Base(), Commits: t.plan.Commits()}
+// Batches is everything that has to be appended, together; the first is the space's own.
+func (t *Turn) Batches(path space.Path) ([]store.Batch, error) {
+	own := store.Batch{Space: path, Base: t.plan.Base(), Commits: t.plan.Commits()}
+	return append([]store.Batch{own}, t.also...), t.unkept
 }
 
 // Begin plans what waits, up to a bound, and returns nil when nothing does. The
@@ -53,35 +56,61 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		bytes += size(s.queue[n].mutation)
 		n++
 	}
-	t := &Turn{reader: &reader{ctx: ctx, s: s, at: s.head.Seq}, taken: s.queue[:n:n]}
+	t := &Turn{reader: &reader{ctx: ctx, s: s, at: s.head.Seq}}
+	batch := s.queue[:n:n]
 	if s.queue = s.queue[n:]; len(s.queue) == 0 {
 		s.queue = nil
 	}
 	s.queued -= bytes
 	t.plan = s.plan(t.reader, now)
 	t.relations = s.relations.Fork()
-	t.outcomes = make([]space.Outcome, n)
-	t.refused = make([]*wire.Error, n)
+	t.taken = make([]queued, 0, n)
+	t.outcomes = make([]space.Outcome, 0, n)
+	t.refused = make([]*wire.Error, 0, n)
 	stopped := map[any]bool{} // members and requests that had a refusal
-	for i := range t.taken {
-		q := &t.taken[i]
+	asks := len(s.cfg.Rules.Asks()) > 0
+	take := func(q *queued, o space.Outcome, refused *wire.Error) {
+		t.taken, t.outcomes, t.refused = append(t.taken, *q), append(t.outcomes, o), append(t.refused, refused)
+	}
+	for i := range batch {
+		q := &batch[i]
+		if s.hold(q) {
+			continue
+		}
 		var from any = q.member
 		if q.member == nil {
 			from = q.request
 		}
 		if stopped[from] || q.request != nil && q.request.err != nil {
+			take(q, space.Outcome{}, nil)
 			continue
 		}
+		if q.mutation.Call != "" && s.cfg.Mutators != nil {
+			t.plan.Mutators, t.plan.CallTime = caller{s, q.who}, q.asked()
+		}
+		if asks {
+			t.plan.Agree = func(changes []kernel.Delta) (*space.Refusal, error) { return s.agree(q, changes, now) }
+		}
 		outcome, err := t.plan.Submit(q.writer, q.who.In(s.cfg.Rules).Guard(t.relations, now), q.mutation)
+		if errors.Is(err, errAsking) {
+			s.wait(q)
+			continue
+		}
 		if err == nil {
 			err = t.related()
 		}
 		if err != nil {
 			stopped[from] = true
-			t.refused[i] = asError(err)
+			take(q, space.Outcome{}, asError(err))
 			continue
 		}
-		t.outcomes[i] = outcome
+		take(q, outcome, nil)
+		if t.plan.Faulted() != nil {
+			if err := s.quarantine(ctx, t, batch[i+1:]); err != nil {
+				t.unkept = err
+			}
+			break
+		}
 	}
 	if s.cfg.Bugs.EarlyAck {
 		s.acks(t)
@@ -125,6 +154,7 @@ func (s *Space) Finish(ctx context.Context, t *Turn, appended error) error {
 		s.acks(t)
 	}
 	s.tell()
+	s.trimQuarantine(ctx, t)
 	if t.Empty() {
 		return nil
 	}
@@ -148,6 +178,7 @@ func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
 			}
 			s.queued += size(t.taken[i].mutation)
 		}
+		s.askAnew()
 		s.queue = append(t.taken, s.queue...)
 		s.lagAll()
 		return nil

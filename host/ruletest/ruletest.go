@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -179,7 +178,7 @@ func (s *scene) furnish(entries map[string]jsontext.Value) error {
 func (s *scene) plan(now time.Time) *kernel.Plan {
 	limits := wire.DefaultLimits
 	limits.Ops = max(limits.Ops, len(s.keys))
-	return kernel.NewPlan(s.head, now, reader{s}, limits)
+	return kernel.NewPlan(s.head, now, store.Reader{Context: s.ctx, Store: s.store, Space: s.path}, limits)
 }
 
 // sees compares what somebody sees with what they should.
@@ -294,24 +293,4 @@ func opOf(w definition.Write) (space.Op, error) {
 		ops[0].Patch = w.Value
 	}
 	return ops[0], nil
-}
-
-// reader is a kernel.Reader of the scene.
-type reader struct{ s *scene }
-
-func (r reader) Get(key space.Key, at space.Seq) (space.Version, error) {
-	v, err := r.s.store.View(r.s.ctx, r.s.path, at)
-	if err != nil {
-		return space.Version{}, err
-	}
-	defer v.Close()
-	return v.Get(key)
-}
-
-func (r reader) Log(after space.Seq) iter.Seq2[*space.Commit, error] {
-	return r.s.store.Log(r.s.ctx, r.s.path, after)
-}
-
-func (r reader) Client(id space.ClientID) (space.ClientState, error) {
-	return r.s.store.Client(r.s.ctx, r.s.path, id)
 }

@@ -26,7 +26,9 @@ type Server interface {
 //	/metrics       for Prometheus
 //	/healthz       200 as long as the process answers
 //	/readyz        200 while it can do its work, 503 once storage has failed
+//	/quarantine    mutations that were set aside
 //	/debug/pprof/  profiles
+//	/outbox/       dead letters, if the server is a Teller
 //
 // extra are metrics of the store, if it has any. An error of encoding metrics is
 // logged.
@@ -48,6 +50,11 @@ func New(server Server, logger *slog.Logger, extra ...prometheus.Collector) http
 			answer(w, http.StatusOK, "ready")
 		}
 	})
+	quarantine(mux, server.Host())
+	if t, ok := server.(Teller); ok {
+		registry.MustRegister(outboxMetrics(t.Outbox()))
+		handleOutbox(mux, t)
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

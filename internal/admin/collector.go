@@ -27,6 +27,7 @@ func newHostCollector(h *host.Host) *hostCollector {
 	add(gauge, "sessions", "Sessions that are open.", &s.Sessions, 1)
 	add(gauge, "spaces_loaded", "Spaces that are in memory.", &s.Spaces, 1)
 	add(gauge, "sessions_lagging", "Spaces open in a session that is being caught up.", &s.Lagging, 1)
+	add(gauge, "asking", "Mutations about which another system is being asked.", &s.Asking, 1)
 	add(counter, "commits_total", "Commits made durable.", &s.Commits, 1)
 	add(counter, "appends_total", "Writes of one or more commits to the store.", &s.Appends, 1)
 	add(counter, "append_seconds_total", "Time spent in writes to the store.", &s.AppendNS, 1e-9)
@@ -36,6 +37,10 @@ func newHostCollector(h *host.Host) *hostCollector {
 	add(counter, "frames_delivered_total", "Frames queued for sessions.", &s.Delivered, 1)
 	add(counter, "overflows_total", "Times that a session fell behind and was switched to catching up.", &s.Overflows, 1)
 	return c
+}
+
+func (c *hostCollector) counter(name, help string, value *atomic.Int64) {
+	c.metrics = append(c.metrics, metric{prometheus.NewDesc("syncline_"+name, help, nil, nil), prometheus.CounterValue, value, 1})
 }
 
 // Describe implements prometheus.Collector.

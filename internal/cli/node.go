@@ -11,7 +11,6 @@ import (
 
 	"github.com/syncline/syncline"
 	"github.com/syncline/syncline/authz/token"
-	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/internal/admin"
 )
 
@@ -23,6 +22,7 @@ const shutdownTimeout = 10 * time.Second
 type node struct {
 	log    *slog.Logger
 	server *syncline.Server
+	app    app // as it was at the start
 	main   *http.Server
 	admin  *http.Server // nil without one
 	url    string
@@ -48,15 +48,30 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	if o.anyone {
 		log.Warn("anyone who can connect may read and write everything", "listen", o.listen)
 	}
-	var definition *definition.Definition
+	var said app
 	if o.definition != "" {
-		if definition, err = readDefinition(o.definition); err != nil {
+		if said, err = readApp(o.definition); err != nil {
 			return nil, usage("%w", err)
 		}
 	}
 	var tokens *token.Config
 	if o.tokens != "" {
 		if tokens, err = readTokens(o.tokens); err != nil {
+			return nil, usage("%w", err)
+		}
+	}
+	mutators := said.mutators
+	if o.mutators != "" {
+		if said.file != nil {
+			return nil, usage("--definition %s may have mutators of its own: there is no place for --mutators beside it", o.definition)
+		}
+		if mutators, err = readMutators(o.mutators); err != nil {
+			return nil, usage("%w", err)
+		}
+	}
+	var others endpoints
+	if o.endpoints != "" {
+		if others, err = readEndpoints(o.endpoints); err != nil {
 			return nil, usage("%w", err)
 		}
 	}
@@ -83,14 +98,19 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, Definition: definition, Tokens: tokens, AnyoneMayReadAndWriteEverything: o.anyone,
+		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, MutatorTime: o.mutatorTime,
+		Endpoints: others.byName, HoldFor: others.holdFor, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("%w", said.locate(err))
 	}
-	if definition != nil {
+	n.app = said
+	if said.definition != nil {
 		warn(log, n.server.Warnings())
 		go reload(ctx, log, n.server, o.definition)
+	}
+	if o.mutators != "" {
+		go reloadMutators(ctx, log, n.server, o.mutators)
 	}
 	handler := n.server.Handler()
 	if pages != nil {

@@ -78,16 +78,16 @@ func reload(ctx context.Context, log *slog.Logger, server *syncline.Server, path
 			return
 		case <-again:
 		}
-		d, err := readDefinition(path)
+		app, err := readApp(path)
 		var warnings []string
 		if err == nil {
-			warnings, err = server.SetDefinition(d)
+			warnings, err = app.apply(server)
 		}
 		if err != nil {
 			log.Error("the definition was not changed: the one before it stays in force", "error", err)
 			continue
 		}
-		log.Info("the definition has changed", "version", d.Version())
+		log.Info("the definition has changed", "version", app.definition.Version())
 		warn(log, warnings)
 	}
 }
@@ -104,25 +104,25 @@ func newRules(s streams) *cobra.Command {
 		Use:     "check FILE",
 		Aliases: []string{"test"},
 		Short:   "Say what is wrong with a definition",
-		Long: `Compiles a definition (docs/RULES.md), runs its tests, and says what is wrong, a line each,
+		Long: `Compiles a definition (docs/RULES.md; in TypeScript, docs/TYPESCRIPT.md), runs its tests, and says what is wrong, a line each,
 with where it stands. What is merely dear is told on stderr: a read rule of which a branch
 compares no field of the entry with something of who asks is evaluated for each class
 of sessions on each change.`,
-		Example: "  syncline rules check app.yaml",
+		Example: "  syncline rules check app.yaml\n  syncline rules check app.ts",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readDefinition(args[0])
+			app, err := readApp(args[0])
 			if err != nil {
 				return usage("%w", err)
 			}
-			p, err := ruletest.Run(cmd.Context(), d)
+			p, err := ruletest.Run(cmd.Context(), app.definition)
 			if err != nil {
-				return usage("%s: %w", args[0], err)
+				return usage("%s: %w", args[0], app.locate(err))
 			}
 			for _, warning := range p.Warnings() {
 				fmt.Fprintln(s.err, "dear:", warning)
 			}
-			fmt.Fprintf(s.out, "%s compiles, its %d tests pass; its version is %s\n", args[0], len(d.Tests), d.Version())
+			fmt.Fprintf(s.out, "%s compiles, its %d tests pass; its version is %s\n", args[0], len(app.definition.Tests), app.definition.Version())
 			return nil
 		},
 	})

@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 //	end NAME             stop it with SIGTERM; it must exit with code 0
 //	damage FILE-PATTERN  change a byte in the middle of the matching files
 //	until FILE TEXT      wait until a file has a text in it
+//	receive              start somebody else's server, which is told of changes: it writes
+//	                     them to receiver.out; endpoints.json names it as "receiver"
+//	status CODE          what it answers from now on
+//	admin                $ADMIN is the server's admin address
 //	get PATH             GET it from the server; the answer is in get.out
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,6 +57,10 @@ func TestScripts(t *testing.T) {
 			"get":    scriptGet,
 			"damage": scriptDamage,
 			"until":  scriptUntil,
+
+			"receive": scriptReceive,
+			"status":  scriptStatus,
+			"admin":   scriptAdmin,
 		},
 	})
 }

@@ -17,7 +17,10 @@ import (
 // nodeFlags are what a server can be told.
 type nodeFlags struct {
 	dir, listen, admin string
-	definition, tokens string // files
+	definition, tokens string        // files
+	mutators           string        // file
+	mutatorTime        time.Duration // of one run; 0 is the server's own
+	endpoints          string        // file
 	retain             time.Duration
 	cacheBytes         int64
 	origins            []string
@@ -31,8 +34,10 @@ func (o *nodeFlags) register(f *pflag.FlagSet) {
 	f.DurationVar(&o.retain, "retain", 30*24*time.Hour, "how long history is kept; replicas that were away for longer get a snapshot. Negative keeps it for ever")
 	f.Int64Var(&o.cacheBytes, "cache-bytes", 0, "size of the block cache in bytes; 0 is the store's default, 32 MiB")
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "web origin, such as https://app.example.com, that may connect besides the server's own; may be repeated")
-	f.StringVar(&o.definition, "definition", "", "file that says who may read and write what, JSON or YAML (docs/RULES.md); without one everybody may everything, on this machine. SIGHUP reads it again")
+	f.StringVar(&o.definition, "definition", "", "file that says who may read and write what, JSON, YAML or TypeScript (docs/RULES.md); without one everybody may everything, on this machine. SIGHUP reads it again")
 	f.StringVar(&o.tokens, "tokens", "", "JSON file that says which tokens are believed (docs/RULES.md); without one everybody is who they say they are, on this machine")
+	f.StringVar(&o.mutators, "mutators", "", "JavaScript file with the application's mutators (docs/MUTATORS.md). SIGHUP reads it again")
+	f.StringVar(&o.endpoints, "endpoints", "", "JSON file with the addresses of others that the definition's hooks may name (docs/HOOKS.md)")
 	f.BoolVar(&o.anyone, anyoneFlag, false, "listen beyond this machine without a definition and tokens")
 	registerLimits(f, &o.limits)
 	o.logs.register(f)
@@ -51,7 +56,8 @@ stderr. SIGTERM and SIGINT stop it: what was acknowledged is on disk before, wha
 waits is committed, and clients are told to come back. When storage fails it exits
 with code 1, and a fresh start recovers.
 
-The admin address serves /metrics, /healthz, /readyz and /debug/pprof/.`,
+The admin address serves /metrics, /healthz, /readyz and /debug/pprof/, and what
+"syncline outbox" asks.`,
 		Example: `  syncline serve --dir /var/lib/syncline
   syncline serve --dir data --listen 127.0.0.1:0 --admin "" --log-format json
   SYNCLINE_DIR=data syncline serve --config syncline.json --print-config`,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
@@ -36,6 +38,24 @@ func check(ops []space.Op, reads *space.Reads, limits wire.Limits) ([]space.Op, 
 	}
 	r, err := checkReads(reads, limits)
 	return checked, r, err
+}
+
+// checkCall is check for a call, whose arguments it returns in canonical form.
+func checkCall(name string, args jsontext.Value, limits wire.Limits) (jsontext.Value, error) {
+	if err := space.CheckCollection(name); err != nil {
+		return nil, refusal(space.CodeInvalid, "call", "a mutator is named as a collection is: %v", err)
+	}
+	if len(args) == 0 {
+		return nil, nil
+	}
+	args, err := kernel.Args(args, limits.Value())
+	if err != nil {
+		return nil, err
+	}
+	if size := len(name) + len(args); size > limits.Mutation {
+		return nil, refusal(space.CodeTooLarge, "args", "a call of %d bytes; the limit mutation is %d", size, limits.Mutation)
+	}
+	return args, nil
 }
 
 // opsSize counts as the server does for the limit mutation.

@@ -62,13 +62,19 @@ func (c *Core) Connected(ctx context.Context, now time.Time, user string, limits
 		// No server with these limits can have taken it, nor any that follow it: their
 		// ids may move up.
 		s.unacked = slices.Delete(s.unacked, i, i+1)
+		c.overlay.stale = true
 		s.reject(it, space.Outcome{Kind: space.Rejected, Code: why.Code, Path: why.Path, Message: why.Message})
 	}
 	return c.conclude(ctx, now, s)
 }
 
 func (c *Core) tooLarge(it *item) *space.Refusal {
-	_, _, err := check(it.Ops, it.Reads, c.limits)
+	var err error
+	if it.Call != "" {
+		_, err = checkCall(it.Call, it.Args, c.limits)
+	} else {
+		_, _, err = check(it.Ops, it.Reads, c.limits)
+	}
 	var r *space.Refusal
 	if errors.As(err, &r) && r.Code == space.CodeTooLarge {
 		return r
@@ -133,7 +139,7 @@ func (c *Core) Push(now time.Time, max int) *wire.Push {
 		if bytes += it.size + 32; bytes > c.limits.Message && len(muts) > 0 {
 			break
 		}
-		muts = append(muts, space.Mutation{ID: c.idOf(i), Ops: it.Ops, Reads: it.Reads})
+		muts = append(muts, space.Mutation{ID: c.idOf(i), Ops: it.Ops, Call: it.Call, Args: it.Args, Reads: it.Reads})
 	}
 	if len(muts) == 0 {
 		return nil

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/syncline/syncline/space"
 )
 
@@ -22,23 +24,44 @@ func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads 
 	if err != nil {
 		return Mutation{}, Effects{}, err
 	}
+	return c.make(ctx, now, Mutation{Ops: ops, Reads: reads})
+}
+
+// Call queues the call of a mutator durably and shows its effect, as far as the
+// mutator is known here and finds what it needs. args are JSON, nil for none. What the mutator refuses on what
+// is here it may not refuse on what the server has: it is queued all the same. Errors are Mutate's.
+func (c *Core) Call(ctx context.Context, now time.Time, name string, args jsontext.Value) (Mutation, Effects, error) {
+	if err := c.usable(); err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	args, err := checkCall(name, args, c.limits)
+	if err != nil {
+		return Mutation{}, Effects{}, err
+	}
+	return c.make(ctx, now, Mutation{Call: name, Args: args})
+}
+
+// make queues a checked mutation and shows its effect.
+func (c *Core) make(ctx context.Context, now time.Time, m Mutation) (Mutation, Effects, error) {
 	if err := c.ready(ctx); err != nil {
 		return Mutation{}, Effects{}, err
 	}
 	s := c.begin()
-	it, err := c.enqueue(s, now, ops, reads)
+	it, err := c.enqueue(s, now, m)
 	if err != nil {
 		return Mutation{}, Effects{}, err
 	}
 	if err := c.commit(ctx, now, s); err != nil {
 		return Mutation{}, Effects{}, err
 	}
-	return it.Mutation, Effects{Keys: slices.Clone(it.keys)}, c.show(ctx, it)
+	err = c.show(ctx, it) // of a call only that tells the keys
+	return it.Mutation, Effects{Keys: slices.Clone(it.keys)}, err
 }
 
 // enqueue puts a mutation at the end of a step's queue.
-func (c *Core) enqueue(s *step, now time.Time, ops []space.Op, reads *space.Reads) (*item, error) {
-	it := &item{Mutation: Mutation{ID: s.Next, Time: millis(now), Ops: ops, Reads: reads}}
+func (c *Core) enqueue(s *step, now time.Time, m Mutation) (*item, error) {
+	m.ID, m.Time, m.Outcome = s.Next, millis(now), space.Outcome{}
+	it := &item{Mutation: m}
 	if err := it.prepare(); err != nil {
 		return nil, refusal(space.CodeInvalid, "ops", "%v", err)
 	}
@@ -61,6 +84,9 @@ func (c *Core) enqueue(s *step, now time.Time, ops []space.Op, reads *space.Read
 // is safe already: if the store cannot be read now, the overlay waits.
 func (c *Core) show(ctx context.Context, it *item) error {
 	c.overlay.add(it)
+	if it.Call != "" {
+		c.number()
+	}
 	view, err := c.confirmed(ctx)
 	if err == nil {
 		defer view.Close()
@@ -93,7 +119,9 @@ func (c *Core) Retry(ctx context.Context, now time.Time, id LocalID) (Mutation, 
 	s := c.begin()
 	s.rejected = slices.Delete(slices.Clone(s.rejected), i, i+1)
 	s.del(rejectedKey(id))
-	it, err := c.enqueue(s, now, old.Ops, reads)
+	m := old.Mutation
+	m.Reads = reads
+	it, err := c.enqueue(s, now, m)
 	if err != nil {
 		return Mutation{}, Effects{}, err
 	}
@@ -101,7 +129,8 @@ func (c *Core) Retry(ctx context.Context, now time.Time, id LocalID) (Mutation, 
 		return Mutation{}, Effects{}, err
 	}
 	c.countRejected(old, -1)
-	return it.Mutation, Effects{Keys: slices.Clone(it.keys)}, c.show(ctx, it)
+	err = c.show(ctx, it)
+	return it.Mutation, Effects{Keys: append(slices.Clone(it.keys), old.keys...)}, err
 }
 
 // Discard forgets a rejected mutation.

@@ -33,6 +33,8 @@ type Mutation struct {
 	ID      LocalID
 	Time    time.Time // when it was made, to the millisecond
 	Ops     []space.Op
+	Call    string         // of a mutation by call, without Ops
+	Args    jsontext.Value // canonical
 	Reads   *space.Reads
 	Outcome space.Outcome // zero while there is none
 }
@@ -49,7 +51,12 @@ type item struct {
 	filler bool
 
 	updates []*selector.Update // by operation, nil where it is no patch
-	keys    []space.Key        // that its operations touch, each once
+	keys    []space.Key        // that its operations touch, each once; of a call, those that it wrote when it was last replayed
+
+	// Of a call: the client and mutation id that seed its random numbers. They follow
+	// from its place in the queue and are set before each replay.
+	client space.ClientID
+	wire   space.MutationID
 
 	presumed space.Seq // the server seems to have applied it there: hidden once the cursor is that far
 	hidden   bool      // its effect is in what is shown, until a reset replaces that
@@ -59,6 +66,8 @@ type item struct {
 type row struct {
 	Time    int64          `json:"time"` // milliseconds since 1970
 	Ops     []rowOp        `json:"ops"`
+	Call    string         `json:"call,omitzero"`
+	Args    jsontext.Value `json:"args,omitzero"`
 	Reads   *space.Reads   `json:"reads,omitzero"`
 	Outcome *space.Outcome `json:"outcome,omitzero"` // of a rejected one
 
@@ -82,7 +91,7 @@ type rowOp struct {
 }
 
 func (it *item) row() row {
-	r := row{Time: it.Time.UnixMilli(), Ops: make([]rowOp, len(it.Ops)), Reads: it.Reads, Filler: it.filler}
+	r := row{Time: it.Time.UnixMilli(), Ops: make([]rowOp, len(it.Ops)), Call: it.Call, Args: it.Args, Reads: it.Reads, Filler: it.filler}
 	for i, op := range it.Ops {
 		r.Ops[i] = rowOp{op.Op, op.In, op.ID, op.Value, op.Patch, (*uint64)(op.If)}
 	}
@@ -127,8 +136,10 @@ func decodeItem(e space.Entry) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	it := &item{Mutation: Mutation{ID: id, Time: time.UnixMilli(r.Time).UTC(), Reads: r.Reads}, size: len(e.Payload), filler: r.Filler}
-	it.Ops = make([]space.Op, len(r.Ops))
+	it := &item{Mutation: Mutation{ID: id, Time: time.UnixMilli(r.Time).UTC(), Call: r.Call, Args: r.Args, Reads: r.Reads}, size: len(e.Payload), filler: r.Filler}
+	if r.Call == "" {
+		it.Ops = make([]space.Op, len(r.Ops))
+	}
 	for i, op := range r.Ops {
 		it.Ops[i] = space.Op{Op: op.Op, In: op.In, ID: op.ID, Value: op.Value, Patch: op.Patch, If: (*space.Seq)(op.If)}
 	}
@@ -169,7 +180,11 @@ var wide = value.Limits{Bytes: 1 << 30, Depth: 500}
 // fill is the filler for a mutation.
 func (it *item) fill() *item {
 	never := space.MaxSeq
-	op := space.Op{Op: space.OpDelete, In: it.keys[0].Collection, ID: it.keys[0].ID, If: &never}
+	key := space.Key{Collection: "none", ID: "none"}
+	if it.Call == "" {
+		key = it.keys[0]
+	}
+	op := space.Op{Op: space.OpDelete, In: key.Collection, ID: key.ID, If: &never}
 	f := &item{Mutation: Mutation{ID: it.ID, Time: it.Time, Ops: []space.Op{op}}, filler: true}
 	f.size = len(f.row().encode())
 	_ = f.prepare() // a deletion cannot fail to

@@ -187,6 +187,7 @@ func (c *Core) suppose(s *step, presumed map[*item]space.Seq) []space.Key {
 		if seq := presumed[it]; seq != it.presumed {
 			it.presumed = seq
 			keys = append(keys, it.keys...)
+			c.overlay.stale = c.overlay.stale || it.Call != ""
 		}
 	}
 	return keys

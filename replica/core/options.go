@@ -1,6 +1,7 @@
 package core
 
 import (
+	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
 )
@@ -41,6 +42,10 @@ type Options struct {
 	// memory; 0 means 1,000. Tests lower it.
 	Chunk int
 
+	// Mutators carries out calls, to show what they do before the server has done it;
+	// nil: calls show no effect until then.
+	Mutators kernel.Caller
+
 	// Bugs is for the simulator's self-test only.
 	Bugs Bugs
 }
@@ -54,6 +59,7 @@ type Bugs struct {
 	LostAckOnRestart bool // takes mutations from the stored queue when they are sent
 	DoubleResend     bool // gives what it sends again new ids
 	AcceptAnyDigest  bool // does not check where a diff begins
+	OtherSeed        bool // calls draw other random numbers than the server
 }
 
 const (

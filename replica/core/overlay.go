@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/value"
@@ -18,6 +19,7 @@ import (
 type overlay struct {
 	shadows map[space.Key]*shadow
 	touch   map[space.Key][]*item // queued mutations by the keys they touch, in order
+	calls   int                   // queued mutations by call
 	stale   bool                  // to be computed anew before it is used
 }
 
@@ -31,9 +33,14 @@ type shadow struct {
 func (o *overlay) reset() {
 	o.shadows = map[space.Key]*shadow{}
 	o.touch = map[space.Key][]*item{}
+	o.calls = 0
 }
 
 func (o *overlay) add(it *item) {
+	if it.Call != "" {
+		o.calls++
+		return // what it touches is known when it is replayed
+	}
 	for _, key := range it.keys {
 		o.touch[key] = append(o.touch[key], it)
 	}
@@ -42,6 +49,10 @@ func (o *overlay) add(it *item) {
 // remove forgets mutations that left the queue.
 func (o *overlay) remove(items []*item) {
 	for _, gone := range items {
+		if gone.Call != "" {
+			o.calls--
+			continue
+		}
 		for _, key := range gone.keys {
 			left := slices.DeleteFunc(o.touch[key], func(it *item) bool { return it == gone })
 			if len(left) == 0 {
@@ -72,6 +83,7 @@ func (c *Core) rebuild(ctx context.Context) error {
 		return err
 	}
 	defer view.Close()
+	c.number()
 	for _, it := range c.inOrder() {
 		o.add(it)
 		if err := c.replay(view, it); err != nil {
@@ -101,10 +113,22 @@ func (s *state) inOrder() []*item {
 
 // replayKeys computes the shadows of some keys anew, and of those that mutations
 // link them with, and adds to keys whatever may show otherwise now.
-func (c *Core) replayKeys(ctx context.Context, keys map[space.Key]struct{}) error {
+//
+// A call may read anything: while any is queued, or has left, all are replayed.
+func (c *Core) replayKeys(ctx context.Context, keys map[space.Key]struct{}, left bool) error {
 	o := &c.overlay
 	if o.stale {
 		return c.rebuild(ctx)
+	}
+	if left || o.calls > 0 && len(keys) > 0 {
+		for key := range o.shadows {
+			keys[key] = struct{}{}
+		}
+		err := c.rebuild(ctx)
+		for key := range o.shadows {
+			keys[key] = struct{}{}
+		}
+		return err
 	}
 	// The closure: a mutation takes effect whole or not at all, so one key that
 	// changed can change all keys of the mutations that touch it, and so on.
@@ -156,6 +180,9 @@ func (c *Core) replayKeys(ctx context.Context, keys map[space.Key]struct{}) erro
 func (c *Core) replay(view store.View, it *item) error {
 	if !c.shows(it) {
 		return nil
+	}
+	if it.Call != "" {
+		return c.replayCall(view, it)
 	}
 	own := make(map[space.Key]*shadow, len(it.keys))
 	for i := range it.Ops {
@@ -210,23 +237,29 @@ func (c *Core) replayOp(view store.View, it *item, i int, own map[space.Key]*sha
 }
 
 func (c *Core) patch(old *shadow, it *item, i int) (*shadow, bool) {
+	next, err := c.update(old, it.updates[i])
+	return next, err == nil && next != nil
+}
+
+// update applies update operators; nil where there is nothing to apply them to. The error is a *value.Error.
+func (c *Core) update(old *shadow, update *selector.Update) (*shadow, error) {
 	if !old.live {
-		return nil, false
+		return nil, nil
 	}
 	if old.doc == nil {
 		doc, err := value.Parse(old.value)
 		if err != nil {
-			return nil, false
+			return nil, err
 		}
 		old.doc = doc
 	}
-	doc, err := it.updates[i].Apply(old.doc)
+	doc, err := update.Apply(old.doc)
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
 	raw, err := value.Canonical(value.Encode(doc), c.limits.Value())
 	if err != nil {
-		return nil, false // over a limit: the server will refuse it
+		return nil, err // over a limit: the server will refuse it
 	}
-	return &shadow{live: true, value: raw, doc: doc}, true
+	return &shadow{live: true, value: raw, doc: doc}, nil
 }

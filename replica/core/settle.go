@@ -49,6 +49,9 @@ func (c *Core) reached(s *step, w waiting) bool {
 // rejected list.
 func (s *step) reject(it *item, o space.Outcome) {
 	rejected := &item{Mutation: it.Mutation, updates: it.updates, keys: it.keys}
+	if it.Call != "" {
+		rejected.keys = nil // what it would have written nobody knows
+	}
 	rejected.Outcome = o
 	payload := rejected.row().encode()
 	rejected.size = len(payload)
@@ -142,7 +145,8 @@ func (c *Core) conclude(ctx context.Context, now time.Time, s *step) (Effects, e
 	}
 	fx := s.fx
 	fx.All = fx.All || c.overlay.stale || len(keys) > maxKeys
-	if err := c.replayKeys(ctx, keys); err != nil {
+	left := slices.ContainsFunc(s.leave, func(it *item) bool { return it.Call != "" })
+	if err := c.replayKeys(ctx, keys, left); err != nil {
 		// What was committed is; the overlay will be computed when it is next needed.
 		fx.All = true
 	}

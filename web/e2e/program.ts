@@ -28,17 +28,24 @@ export class Program {
   readonly #process: ChildProcess;
   /** What it printed as a sign that it serves. */
   readonly sign: string;
+  readonly #said: () => string;
 
-  private constructor(child: ChildProcess, sign: string) {
+  private constructor(child: ChildProcess, sign: string, said: () => string) {
     this.#process = child;
     this.sign = sign;
+    this.#said = said;
+  }
+
+  /** All that it has printed so far. */
+  get output(): string {
+    return this.#said();
   }
 
   /** Starts it; resolves when it has printed `sign`. Rejects with what it printed if it ends before. */
   static async start(command: string, args: readonly string[], cwd: string, sign: RegExp): Promise<Program> {
     const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
     const printed = await new Promise<string>((resolve, reject) => {
-      let said = "";
       const read = (chunk: Buffer): void => {
         said += chunk.toString();
         const found = sign.exec(said);
@@ -49,7 +56,7 @@ export class Program {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`${command} ended with ${code}:\n${said}`)));
     });
-    return new Program(child, printed);
+    return new Program(child, printed, () => said);
   }
 
   /** Lets it do nothing: a server still takes connections, and answers none. */

@@ -1,6 +1,12 @@
 // The public types of @syncline/client. Written by `npm --prefix web/client run api`.
 
-export { Cast, Change, Changes, CheckResult, Client, ClientOptions, Doc, Entry, EntryState, Indexes, Json, LiveQuery, MutateOptions, Mutation, MutationState, Op, OpOptions, Outcome, Peer, Presence, Query, QueryResult, QueryStatus, Reads, Rejected, RejectedError, SortKey, Space, SpaceEvent, SpaceOptions, Status, StatusError, StorageStatus, StorageUsage, Store, StoreError, SyncState, SynclineError, Transport, Tx, UpdateOps, UpdateOptions, ValueError, ValueErrorCode, View, ViewPart, Where };
+export { Call, Cast, Change, Changes, CheckResult, Client, ClientOptions, Doc, Entry, EntryState, Indexes, Json, LiveQuery, MutateOptions, Mutation, MutationState, Op, OpOptions, Outcome, Peer, Presence, Query, QueryResult, QueryStatus, Reads, Rejected, RejectedError, SortKey, Space, SpaceEvent, SpaceOptions, Status, StatusError, StorageStatus, StorageUsage, Store, StoreError, SyncState, SynclineError, Transport, Tx, UpdateOps, UpdateOptions, ValueError, ValueErrorCode, View, ViewPart, Where };
+
+interface Call {
+    readonly name: string;
+    readonly args?: unknown;
+    readonly now: number;
+}
 
 interface Cast {
     readonly session: string;
@@ -158,6 +164,7 @@ interface SpaceOptions {
     readonly view: View;
     readonly presence?: boolean;
     readonly indexes?: Indexes;
+    readonly mutators?: Player;
 }
 
 type View = readonly ViewPart[];
@@ -175,42 +182,24 @@ interface Indexes {
     readonly [collection: string]: readonly string[];
 }
 
-interface Space {
+interface Player {
+    check(name: string, args: Json | undefined): void;
+    play(call: Call, seed: string, ground: Ground): Play | undefined;
+}
+
+interface Ground {
     readonly path: string;
-    readonly ready: Promise<void>;
-    put(collection: string, id: string, value: Doc, options?: OpOptions): Mutation;
-    patch(collection: string, id: string, update: UpdateOps, options?: OpOptions): Mutation;
-    delete(collection: string, id: string, options?: OpOptions): Mutation;
-    mutate(fn: (tx: Tx) => void, options?: MutateOptions): Mutation;
+    readonly user: string;
     get(collection: string, id: string): Entry | undefined;
-    query(query: Query): LiveQuery;
-    readonly rejected: readonly Rejected[];
-    readonly pending: readonly Mutation[];
-    retry(id: string): Mutation;
-    discard(id: string): void;
-    setView(view: View): void;
-    readonly view: View;
-    readonly status: Status;
-    subscribe(fn: () => void): () => void;
-    onEvent(fn: (event: SpaceEvent) => void): () => void;
-    readonly presence: Presence;
-    cast(topic: string, data: Json): void;
-    onCast(fn: (cast: Cast) => void): () => void;
-    check(): Promise<CheckResult>;
-    close(): void;
+    entries(collection: string): Iterable<Entry>;
 }
 
-interface OpOptions {
-    readonly if?: number;
-}
-
-interface Mutation {
-    readonly id: string;
+interface Play {
+    readonly seed: string;
     readonly ops: readonly Op[];
-    readonly state: MutationState;
-    readonly mine: boolean;
-    readonly saved: Promise<void>;
-    readonly confirmed: Promise<Outcome>;
+    readonly made: ReadonlyMap<Key, Doc | undefined>;
+    readonly touched: ReadonlySet<string>;
+    readonly error?: unknown;
 }
 
 type Op = {
@@ -246,6 +235,48 @@ interface UpdateOps {
     readonly $remove?: {
         readonly [path: string]: readonly (string | number | boolean)[];
     };
+}
+
+type Key = string;
+
+interface Space {
+    readonly path: string;
+    readonly ready: Promise<void>;
+    put(collection: string, id: string, value: Doc, options?: OpOptions): Mutation;
+    patch(collection: string, id: string, update: UpdateOps, options?: OpOptions): Mutation;
+    delete(collection: string, id: string, options?: OpOptions): Mutation;
+    mutate(fn: (tx: Tx) => void, options?: MutateOptions): Mutation;
+    call(name: string, args?: Json): Mutation;
+    get(collection: string, id: string): Entry | undefined;
+    query(query: Query): LiveQuery;
+    readonly rejected: readonly Rejected[];
+    readonly pending: readonly Mutation[];
+    retry(id: string): Mutation;
+    discard(id: string): void;
+    setView(view: View): void;
+    readonly view: View;
+    readonly status: Status;
+    subscribe(fn: () => void): () => void;
+    onEvent(fn: (event: SpaceEvent) => void): () => void;
+    readonly presence: Presence;
+    cast(topic: string, data: Json): void;
+    onCast(fn: (cast: Cast) => void): () => void;
+    check(): Promise<CheckResult>;
+    close(): void;
+}
+
+interface OpOptions {
+    readonly if?: number;
+}
+
+interface Mutation {
+    readonly id: string;
+    readonly ops: readonly Op[];
+    readonly call?: Call | undefined;
+    readonly state: MutationState;
+    readonly mine: boolean;
+    readonly saved: Promise<void>;
+    readonly confirmed: Promise<Outcome>;
 }
 
 type MutationState = "queued" | "sent" | "applied" | "rejected" | "discarded";
@@ -316,6 +347,7 @@ type QueryStatus = "loading" | "stale" | "live" | "offline";
 interface Rejected {
     readonly id: string;
     readonly ops: readonly Op[];
+    readonly call?: Call;
     readonly outcome: Outcome;
     readonly at: number;
 }

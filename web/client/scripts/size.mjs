@@ -12,7 +12,7 @@ const CEILING = 36 * 1024;
 const BINDING = 1024;
 /** In bytes, what an entry point adds: as of today and a little. A new one needs a line. */
 const CEILINGS = {
-  typed: 1536, hydrate: 1152, undo: 2816,
+  typed: 1536, define: 128, mutators: 3456, hydrate: 1152, undo: 2816,
   react: 1472, vue: 1152, svelte: 1024, solid: 1152, tanstack: 1152,
   devtools: 9728,
 };

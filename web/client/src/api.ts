@@ -4,6 +4,7 @@
  * live.ts and presence.ts.
  */
 
+import type { Player } from "./player.js";
 import type { Doc, Value } from "./value.js";
 
 /** A record: a JSON object without a member named `__proto__`, by default at most 256 KiB and 32 levels deep. */
@@ -92,7 +93,10 @@ export type MutationState = "queued" | "sent" | "applied" | "rejected" | "discar
 export interface Mutation {
   /** Names it in the space, in every tab and after a restart. */
   readonly id: string;
+  /** Of a call: what it did when it last ran here; nothing, if it did not. */
   readonly ops: readonly Op[];
+  /** Undefined for a mutation that is its operations. */
+  readonly call?: Call | undefined;
   readonly state: MutationState;
   /** Whether it was made through this {@link Space} object: not by another tab, nor before a restart. */
   readonly mine: boolean;
@@ -114,10 +118,21 @@ export interface Mutation {
 export interface Rejected {
   /** {@link Mutation.id}. */
   readonly id: string;
+  /** As {@link Mutation.ops}. */
   readonly ops: readonly Op[];
+  readonly call?: Call;
   readonly outcome: Outcome;
   /** When the refusal arrived, in milliseconds since 1970. */
   readonly at: number;
+}
+
+/** A mutation that is a function of the application's, by name: see {@link Space.call}. */
+export interface Call {
+  readonly name: string;
+  /** JSON; undefined if there are none. */
+  readonly args?: unknown;
+  /** When it was made, in milliseconds since 1970. */
+  readonly now: number;
 }
 
 /** Options of one operation. */
@@ -297,11 +312,17 @@ export interface Space {
    * {@link SynclineError} `too_large` for one over the server's limits.
    */
   mutate(fn: (tx: Tx) => void, options?: MutateOptions): Mutation;
+  /**
+   * A mutation that is a call of a mutator of this kind of space: the server runs it, and so does this replica, each time that something
+   * below it changes, if it has {@link SpaceOptions.mutators}; otherwise nothing shows before the server's answer. A run that throws shows
+   * nothing: the server decides. Throws `bad_name`, `too_large`, ValueError for what is no JSON, and what the mutator's schema says of `args`.
+   */
+  call(name: string, args?: Json): Mutation;
   get(collection: string, id: string): Entry | undefined;
   query(query: Query): LiveQuery;
   readonly rejected: readonly Rejected[];
   readonly pending: readonly Mutation[];
-  /** Queues the operations of a rejected mutation again, as a new mutation. Throws `unknown_id`. */
+  /** Queues a rejected mutation again, as a new one: a call then draws other random numbers and ids. Throws `unknown_id`. */
   retry(id: string): Mutation;
   /** Forgets a rejected mutation. Throws `unknown_id`. */
   discard(id: string): void;
@@ -333,6 +354,8 @@ export interface SpaceOptions {
    * collection. Queries give the same rows without. What the first call for a space says counts.
    */
   readonly indexes?: Indexes;
+  /** Runs the space's calls here: what `mutators` of `@syncline/client/mutators` makes. What the first call for a space says counts. */
+  readonly mutators?: Player;
 }
 
 /** See {@link SpaceOptions.indexes}. */

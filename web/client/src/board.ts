@@ -9,7 +9,8 @@ import type { Home } from "./home.js";
 import { Keeper } from "./keeper.js";
 import { Live } from "./live.js";
 import { Orders } from "./orders.js";
-import { prepare } from "./prepare.js";
+import type { Ground, Player } from "./player.js";
+import { prepare, prepareCall } from "./prepare.js";
 import { checkSize, Peers } from "./presence.js";
 import { Relay } from "./relay.js";
 import { Replica } from "./replica.js";
@@ -34,7 +35,8 @@ export class Board implements Space {
   readonly presence: Presence;
   readonly #session: Session;
   readonly #home: Home;
-  readonly #replica = new Replica();
+  readonly #mutators: Player | undefined;
+  readonly #replica: Replica;
   readonly #keeper: Keeper;
   readonly #channel: Channel;
   readonly #relay: Relay;
@@ -58,6 +60,17 @@ export class Board implements Space {
     this.#home = home;
     this.#left = left;
     this.#view = readView(options.view);
+    const { mutators } = options;
+    const ground: Ground = {
+      path,
+      get user() {
+        return session.user;
+      },
+      get: (collection, id) => this.get(collection, id),
+      entries: (collection) => (this.#need(collection), this.#replica.entries(collection)),
+    };
+    this.#mutators = mutators;
+    this.#replica = new Replica((call, seed) => mutators?.play(call, seed, ground));
     this.#orders = new Orders((collection) => this.#replica.entries(collection), options.indexes);
     const peers = new Peers(() => this.#say(), () => session.limits.presence);
     this.presence = peers;
@@ -106,6 +119,12 @@ export class Board implements Space {
     const tx = new Transaction(this.#replica, (collection) => this.#need(collection), options);
     fn(tx);
     return this.#mutate(tx.ops, tx.reads);
+  }
+
+  call(name: string, args?: Json): Mutation {
+    this.#open();
+    this.#mutators?.check(name, args);
+    return this.#queued(this.#replica.mutate(prepareCall(name, args, this.#home.now(), this.#session.limits), newId()));
   }
 
   get(collection: string, id: string): Entry | undefined {

@@ -1,4 +1,4 @@
-import type { Doc, Entry, MutateOptions, Mutation, OpOptions, Query, QueryResult, Rejected, Space, Status, Tx, UpdateOps } from "./api.js";
+import type { Doc, Entry, Json, MutateOptions, Mutation, OpOptions, Query, QueryResult, Rejected, Space, Status, Tx, UpdateOps } from "./api.js";
 import { Emitter, report } from "./emitter.js";
 import { SynclineError } from "./errors.js";
 import { InvalidError, spell } from "./invalid.js";
@@ -75,6 +75,11 @@ export class Facade implements Lensed {
 
   delete(collection: string, id: string, options?: OpOptions): Mutation {
     return this.space.delete(collection, id, options);
+  }
+
+  /** Of an {@link AppSpace}. */
+  call(name: string, args?: Json): Mutation {
+    return this.space.call(name, args);
   }
 
   mutate(fn: (tx: UntypedTx) => void, options?: MutateOptions): Mutation {

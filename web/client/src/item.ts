@@ -1,5 +1,7 @@
-import type { Mutation, MutationState, Op, Outcome } from "./api.js";
+import type { Call, Mutation, MutationState, Op, Outcome } from "./api.js";
 import { RejectedError, SynclineError } from "./errors.js";
+import type { Key } from "./key.js";
+import type { Play } from "./player.js";
 import type { Prepared } from "./prepare.js";
 
 /** Orders from here on are those of mutations that are not in the store yet: behind all that are. */
@@ -20,6 +22,8 @@ export class Item implements Mutation {
   /** `applied` or `duplicate`, known but not yet seen in a diff. */
   outcome: Outcome | undefined;
   state: MutationState = "queued";
+  /** What the call did when it was last played; undefined for what is none, or was not. */
+  played: Play | undefined;
   readonly saved: Promise<void>;
   #saved!: { resolve(): void; reject(error: Error): void };
   #settle: { resolve(outcome: Outcome): void; reject(error: Error): void } | undefined;
@@ -42,7 +46,21 @@ export class Item implements Mutation {
   }
 
   get ops(): readonly Op[] {
-    return this.prepared.ops;
+    return this.played?.ops ?? this.prepared.ops;
+  }
+
+  get call(): Call | undefined {
+    return this.prepared.call;
+  }
+
+  /** The entries that it names, or, as a call, has changed. */
+  get keys(): Iterable<Key> {
+    return this.played?.made.keys() ?? this.prepared.steps.map((step) => step.key);
+  }
+
+  /** How it is stored. */
+  get body(): string {
+    return this.prepared.stored ?? this.prepared.body;
   }
 
   get confirmed(): Promise<Outcome> {

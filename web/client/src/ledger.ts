@@ -1,7 +1,7 @@
-import type { Op, Reads } from "./api.js";
+import type { Json, Op, Reads } from "./api.js";
 import type { Desk } from "./desk.js";
 import { type Item, UNSAVED } from "./item.js";
-import { prepare, type Prepared } from "./prepare.js";
+import { prepare, prepareCall, type Prepared } from "./prepare.js";
 import type { Count, Pending, Stored, StoredRejection, Vault } from "./vault.js";
 
 /** How long a mutation that another tab has stored may be unknown here before the store is asked, in milliseconds. */
@@ -22,8 +22,6 @@ export class Ledger {
   readonly #desk: Desk;
   /** Called when mutations have got their ids. */
   readonly #placed: () => void;
-  /** The client id under which the queue is sent. */
-  client: string;
   #order = 0;
   /** To be stored. */
   #unsaved: Item[] = [];
@@ -46,6 +44,15 @@ export class Ledger {
     this.client = desk.house.newClient();
   }
 
+  /** The client id under which the queue is sent. */
+  get client(): string {
+    return this.#desk.replica.client;
+  }
+
+  set client(id: string) {
+    this.#desk.replica.client = id;
+  }
+
   close(): void {
     clearTimeout(this.#hole);
     clearTimeout(this.#doubt);
@@ -55,7 +62,7 @@ export class Ledger {
   queued(item: Item, retried: string | undefined): boolean {
     this.#unsaved.push(item);
     if (retried !== undefined) this.#retried.push(retried);
-    this.#desk.post("made", { id: item.id, body: item.prepared.body, ...(retried !== undefined && { retried }) });
+    this.#desk.post("made", { id: item.id, body: item.body, ...(retried !== undefined && { retried }) });
     return this.#unsaved.length === 1;
   }
 
@@ -85,7 +92,7 @@ export class Ledger {
     if (items.length === 0) return;
     let saved: Awaited<ReturnType<Vault["save"]>>;
     try {
-      saved = await vault.save(items.map((item) => ({ id: item.id, body: item.prepared.body })), retried);
+      saved = await vault.save(items.map((item) => ({ id: item.id, body: item.body })), retried);
     } catch (error) {
       for (const item of items) item.stored(error as Error);
       this.#unsaved.unshift(...items);
@@ -172,6 +179,7 @@ export class Ledger {
   renumbered(fresh: boolean): void {
     if (fresh) this.client = this.#desk.house.newClient();
     this.#rewriting = true;
+    this.#desk.step(this.#desk.replica.replay()); // ids that calls make follow from those on the wire
   }
 
   /** The store is another one: it knows of nothing, but for what tabs that were opened since have put there. */
@@ -200,7 +208,7 @@ export class Ledger {
     const { queue } = this.#desk.replica;
     const items = [...queue.items()]
       .filter(({ order }) => order < UNSAVED)
-      .map((item) => ({ id: item.id, order: item.order, wire: item.outcome === undefined ? item.wire : 0, body: item.prepared.body }));
+      .map((item) => ({ id: item.id, order: item.order, wire: item.outcome === undefined ? item.wire : 0, body: item.body }));
     return vault.rewrite(epoch, count, this.client, queue.wire, items);
   }
 
@@ -220,7 +228,7 @@ export class Ledger {
     const all = new Map(replica.rejected().map((entry) => [entry.id, entry]));
     return ids.flatMap((id) => {
       const entry = all.get(id);
-      return entry === undefined ? [] : [{ id, outcome: entry.outcome, at: entry.at, body: replica.refused(id).prepared.body }];
+      return entry === undefined ? [] : [{ id, outcome: entry.outcome, at: entry.at, body: replica.refused(id).body }];
     });
   }
 
@@ -239,6 +247,6 @@ export class Ledger {
 
 /** A mutation from its wire form; it was checked when it was made. */
 function read(body: string): Prepared {
-  const { ops, reads } = JSON.parse(`{${body}}`) as { ops: Op[]; reads?: Reads };
-  return prepare(ops, reads, NOLIMITS);
+  const { ops, reads, call, args, now } = JSON.parse(`{${body}}`) as { ops: Op[]; reads?: Reads; call?: string; args?: Json; now: number };
+  return call === undefined ? prepare(ops, reads, NOLIMITS) : prepareCall(call, args, now, NOLIMITS);
 }

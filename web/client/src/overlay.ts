@@ -2,6 +2,7 @@ import type { Doc, Entry } from "./api.js";
 import { equal } from "./compare.js";
 import type { Item } from "./item.js";
 import { splitKey, type Key } from "./key.js";
+import type { Play } from "./player.js";
 
 /** What the overlay stands on. */
 export interface Base {
@@ -9,13 +10,16 @@ export interface Base {
   confirmed(key: Key): Entry | undefined;
   /** Called before the shown entry of a key may change. */
   touching(key: Key): void;
+  /** Runs a call on what is shown now; undefined: nobody here can. */
+  play(item: Item): Play | undefined;
 }
 
 /**
  * The effects of the queue on top of confirmed state. A mutation added at the
  * end costs its operations. When something below changes, the mutations that
  * depend on it are replayed: those that touch a changed key, those that touch
- * a key that these touch, and so on. Others cannot see the difference.
+ * a key that these touch, and so on. Others cannot see the difference. What a
+ * call touches it says only by running: with one in the queue, all is replayed.
  */
 export class Overlay {
   readonly #base: Base;
@@ -23,14 +27,24 @@ export class Overlay {
   readonly #users = new Map<Key, Item[]>();
   /** What those that take effect made of a key; undefined: it is deleted. */
   readonly #shown = new Map<Key, Entry | undefined>();
+  readonly #calls = new Set<Item>();
+  /** The next {@link rebase} is of all. */
+  #all = false;
 
   constructor(base: Base) {
     this.#base = base;
   }
 
-  /** Whether a queued mutation names the key. */
+  /** Whether there are calls. */
+  get calls(): boolean {
+    return this.#calls.size > 0;
+  }
+
+  /** Whether what a queued mutation does depends on the key. */
   names(key: Key): boolean {
-    return this.#users.has(key);
+    if (this.#users.has(key)) return true;
+    for (const { played } of this.#calls) if (played?.touched.has(key) || played?.touched.has(splitKey(key)[0])) return true;
+    return false;
   }
 
   /** Whether the queue decides what the key shows. */
@@ -49,12 +63,18 @@ export class Overlay {
 
   /** Adds a mutation to the end of the queue and applies it. */
   push(item: Item): void {
+    const all = this.#all;
     this.insert(item);
+    this.#all = all;
     this.#run(item);
   }
 
   /** Adds a mutation at its place in the queue without applying it: {@link rebase} must follow. */
   insert(item: Item): void {
+    if (item.call) {
+      this.#calls.add(item);
+      this.#all = true;
+    }
     for (const key of keysOf(item)) {
       const users = this.#users.get(key);
       if (users === undefined) this.#users.set(key, [item]);
@@ -66,10 +86,12 @@ export class Overlay {
   move(item: Item, order: number): boolean {
     const before = item.order;
     item.order = order;
-    let moved = false;
+    const passed = (other: Item): boolean => other !== item && other.order < before !== other.order < order;
+    let moved = [...this.#calls].some(passed) || (item.call !== undefined && [...this.#users.values()].some((users) => users.some(passed)));
+    this.#all ||= moved;
     for (const key of keysOf(item)) {
       const users = this.#users.get(key);
-      if (users === undefined || users.every((other) => other === item || other.order < before === other.order < order)) continue;
+      if (!users?.some(passed)) continue;
       moved = true;
       users.sort((a, b) => a.order - b.order);
     }
@@ -78,6 +100,7 @@ export class Overlay {
 
   /** Takes a mutation out without undoing it: {@link rebase} of its keys must follow. */
   remove(item: Item): void {
+    this.#calls.delete(item);
     for (const key of keysOf(item)) {
       const users = this.#users.get(key);
       if (users === undefined) continue;
@@ -91,6 +114,11 @@ export class Overlay {
   rebase(changed: Iterable<Key>): void {
     const keys = new Set(changed);
     const items = new Set<Item>();
+    if (this.#all || (keys.size > 0 && this.calls)) {
+      for (const key of [...this.#shown.keys(), ...this.#users.keys()]) keys.add(key);
+      for (const item of this.#calls) items.add(item);
+      this.#all = false;
+    }
     for (const key of keys) { // grows while it is walked
       for (const item of this.#users.get(key) ?? []) {
         if (items.has(item)) continue;
@@ -110,12 +138,14 @@ export class Overlay {
 
   /** Replays the whole queue: after a reset. */
   rebaseAll(): void {
-    this.rebase([...this.#shown.keys(), ...this.#users.keys()]);
+    this.#all = true;
+    this.rebase([]);
   }
 
   /** Applies a mutation whole or, if one of its operations does not fit, not at all. */
   #run(item: Item, before?: ReadonlyMap<Key, Entry>): void {
-    const made = new Map<Key, Doc | undefined>();
+    if (item.call) item.played = this.#base.play(item);
+    const made = new Map(item.played?.made);
     for (const step of item.prepared.steps) {
       const { key } = step;
       const known = made.has(key) || this.#shown.has(key);

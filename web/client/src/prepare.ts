@@ -1,4 +1,4 @@
-import type { Doc, Op, Reads } from "./api.js";
+import type { Call, Doc, Json, Op, Reads } from "./api.js";
 import { SynclineError } from "./errors.js";
 import { checkCollection, checkId, keyOf, type Key } from "./key.js";
 import { parseUpdate } from "./update.js";
@@ -26,6 +26,10 @@ export interface Prepared {
   readonly reads: Reads | undefined;
   /** The members of its wire form but for `id`. */
   readonly body: string;
+  /** Of a call, which has no operations of its own. */
+  readonly call?: Call;
+  /** Of a call: how it is stored, which is its wire form and `now`. */
+  readonly stored?: string;
 }
 
 /**
@@ -48,6 +52,16 @@ export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Li
   const body = encode(texts, reads);
   if (over(body, limits.mutation)) throw tooLarge("mutation", limits.mutation);
   return { ops, steps, reads, body };
+}
+
+/** The same for a call. Throws `bad_name`, `too_large`, and ValueError for arguments that are no JSON. */
+export function prepareCall(name: string, args: Json | undefined, now: number, limits: Limits): Prepared {
+  checkCollection(name); // the same names
+  const text = args === undefined ? undefined : canonical(args);
+  const body = `"call":"${name}"` + (text === undefined ? "" : `,"args":${text}`);
+  if (over(body, limits.mutation)) throw tooLarge("mutation", limits.mutation);
+  const call = { name, now, ...(text !== undefined && { args: JSON.parse(text) as Json }) };
+  return { ops: [], steps: [], reads: undefined, body, call, stored: `${body},"now":${now}` };
 }
 
 /** The same mutation as of another seq and scope: for one that is tried again. */

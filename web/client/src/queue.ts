@@ -79,6 +79,14 @@ export class Queue {
     this.#open.set(item.wire, item);
   }
 
+  /** The id on the wire of a queued mutation, or the one that it gets if it is stored next after those before it. */
+  expected(item: Item): number {
+    if (item.wire > 0) return item.wire;
+    let before = 1;
+    for (const { wire, order, outcome } of this.#queued.values()) if (wire === 0 && outcome === undefined && order < item.order) before++;
+    return this.#wire + before;
+  }
+
   /** Takes note that the wire ids up to `wire` have been given to mutations that are done with. */
   skip(wire: number): void {
     this.#wire = Math.max(this.#wire, wire);

@@ -19,9 +19,9 @@ export class Refusals {
 
   /** Adds a mutation that was refused `at` this time. */
   add(item: Item, outcome: Outcome, at: number): Rejected {
-    const entry = { id: item.id, ops: item.ops, outcome, at };
+    const entry = { id: item.id, ops: item.ops, ...(item.call && { call: item.call }), outcome, at };
     this.#list.set(item.id, { item, entry });
-    for (const { key } of item.prepared.steps) {
+    for (const key of item.keys) {
       const mark = this.#marks.get(key);
       if (mark === undefined) this.#marks.set(key, { count: 1, shown: undefined });
       else mark.count++;
@@ -42,7 +42,7 @@ export class Refusals {
 
   remove(item: Item): void {
     this.#list.delete(item.id);
-    for (const { key } of item.prepared.steps) {
+    for (const key of item.keys) {
       const mark = this.#marks.get(key);
       if (mark !== undefined && --mark.count === 0) this.#marks.delete(key);
     }

@@ -1,9 +1,10 @@
-import type { Entry, Outcome, Rejected, View } from "./api.js";
+import type { Call, Entry, Outcome, Rejected, View } from "./api.js";
 import { coverOf } from "./drop.js";
 import { Item, UNSAVED } from "./item.js";
 import { keyOf, splitKey, type Key } from "./key.js";
 import { Overlay } from "./overlay.js";
 import { Parts } from "./parts.js";
+import type { Play } from "./player.js";
 import { rebased, type Prepared } from "./prepare.js";
 import { Queue } from "./queue.js";
 import { Refusals } from "./refusals.js";
@@ -32,7 +33,7 @@ export interface Patch {
   /** Left the queue because confirmed state holds them. */
   readonly applied: readonly (readonly [id: string, outcome: Outcome])[];
   /** Left the queue for the rejected list. */
-  readonly rejected: readonly Omit<Rejected, "ops">[];
+  readonly rejected: readonly Omit<Rejected, "ops" | "call">[];
 }
 
 /**
@@ -59,12 +60,16 @@ export class Replica {
   #recorder: Recorder;
   /** What may be seen by what the server said last; {@link scope} once the cursor is there. */
   told: string | undefined;
+  /** The client id under which the queue is sent. */
+  client = "";
 
-  constructor() {
+  /** `play` runs calls; without it they show nothing. */
+  constructor(play?: (call: Call, seed: string) => Play | undefined) {
     this.#recorder = this.#record();
     this.#overlay = new Overlay({
       confirmed: (key) => this.#at(key),
       touching: (key) => this.#recorder.touching(key),
+      play: (item) => item.prepared.call && play?.(item.prepared.call, this.#seed(item)),
     });
   }
 
@@ -173,7 +178,7 @@ export class Replica {
       const item = new Item(id, order, prepared, false);
       this.#queue.add(item);
       this.#overlay.insert(item);
-      this.#overlay.rebase(prepared.steps.map((step) => step.key));
+      this.#overlay.rebase(item.keys);
       recorder.queued.push(item);
     }
     return recorder.finish();
@@ -185,6 +190,7 @@ export class Replica {
     this.#shift(item, order);
     this.#queue.assign(item, order);
     item.stored();
+    if (item.played && item.played.seed !== this.#seed(item)) this.#overlay.rebaseAll(); // another tab was quicker: the id is not the one that was expected
     return recorder.finish();
   }
 
@@ -211,7 +217,7 @@ export class Replica {
     const recorder = this.#record();
     this.#queue.remove(item);
     this.#overlay.remove(item);
-    this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    this.#overlay.rebase(item.keys);
     item.abandon();
     return recorder.finish();
   }
@@ -228,13 +234,13 @@ export class Replica {
     for (const [id, outcome] of patch.applied) {
       const item = this.#queue.get(id);
       if (item === undefined) continue;
-      keys.push(...item.prepared.steps.map((step) => step.key));
+      keys.push(...item.keys);
       this.#settle(item, outcome);
     }
     for (const { id, outcome, at } of patch.rejected) {
       const item = this.#queue.get(id);
       if (item === undefined) continue;
-      keys.push(...item.prepared.steps.map((step) => step.key));
+      keys.push(...item.keys);
       this.#refuse(item, outcome, at);
     }
     this.#overlay.rebase(keys);
@@ -247,7 +253,7 @@ export class Replica {
     if (!this.#refusals.has(id)) {
       const item = this.#queue.get(id) ?? new Item(id, 0, prepared, false);
       this.#refuse(item, outcome, at);
-      this.#overlay.rebase(prepared.steps.map((step) => step.key));
+      this.#overlay.rebase(item.keys);
     }
     return recorder.finish();
   }
@@ -302,7 +308,7 @@ export class Replica {
       } else {
         continue;
       }
-      changed.push(...item.prepared.steps.map((step) => step.key));
+      changed.push(...item.keys);
     }
     this.#overlay.rebase(changed);
     return recorder.finish();
@@ -365,6 +371,13 @@ export class Replica {
     return recorder.finish();
   }
 
+  /** Calls are to be shown as of other ids on the wire. */
+  replay(): Step {
+    const recorder = this.#record();
+    if (this.#overlay.calls) this.#overlay.rebaseAll();
+    return recorder.finish();
+  }
+
   /** Nothing was missing after all: settles what waits for a diff that will not come. `held`: and what is held is what may be seen now. */
   current(held = false): Step {
     const recorder = this.#record();
@@ -402,7 +415,7 @@ export class Replica {
       const message = "the server has lost the history that this mutation was computed from";
       this.#queue.withdraw(item);
       this.#refuse(item, { id: item.wire, outcome: "rejected", code: "stale", path: "reads", message }, at);
-      changed.push(...item.prepared.steps.map((step) => step.key));
+      changed.push(...item.keys);
     }
     this.#overlay.rebase(changed);
     return recorder.finish();
@@ -448,13 +461,18 @@ export class Replica {
     return entry && this.#refusals.mark(key, entry);
   }
 
+  /** What a call draws its random numbers from: as long as it has no id on the wire, the one that it will have if no other tab comes before it. */
+  #seed(item: Item): string {
+    return `${this.client}\0${this.#queue.expected(item)}\0${item.call?.name}`;
+  }
+
   #drop(kind: "gap" | "nothing"): DiffResult {
     this.#parts = undefined;
     return { kind };
   }
 
   #shift(item: Item, order: number): void {
-    if (this.#overlay.move(item, order)) this.#overlay.rebase(item.prepared.steps.map((step) => step.key));
+    if (this.#overlay.move(item, order)) this.#overlay.rebase(item.keys);
   }
 
   #push(item: Item): Item {
@@ -525,7 +543,7 @@ export class Replica {
     for (const item of this.#queue.waiting()) {
       if (item.outcome === undefined || (item.outcome.seq ?? 0) > this.#seq) continue;
       this.#settle(item, item.outcome);
-      keys.push(...item.prepared.steps.map((step) => step.key));
+      keys.push(...item.keys);
     }
     return keys;
   }
@@ -538,7 +556,7 @@ export class Replica {
   }
 
   #refuse(item: Item, outcome: Outcome, at: number): void {
-    for (const { key } of item.prepared.steps) this.#recorder.touching(key);
+    for (const key of item.keys) this.#recorder.touching(key);
     this.#queue.remove(item);
     this.#overlay.remove(item);
     this.#recorder.rejected.push(this.#refusals.add(item, outcome, at));
@@ -547,7 +565,7 @@ export class Replica {
 
   #forget(id: string): Item {
     const item = this.#refusals.get(id);
-    for (const { key } of item.prepared.steps) this.#recorder.touching(key);
+    for (const key of item.keys) this.#recorder.touching(key);
     this.#refusals.remove(item);
     this.#recorder.forgotten.push(id);
     return item;

@@ -90,6 +90,11 @@ export class Session implements LinkEvents {
     return this.#state;
   }
 
+  /** Who this is, as far as the application has said; empty if it has not. */
+  get user(): string {
+    return this.#options.user ?? "";
+  }
+
   get error(): StatusError | undefined {
     return this.#error;
   }

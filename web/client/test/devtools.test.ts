@@ -267,6 +267,20 @@ describe("what it shows", () => {
     expect(await panel().textContent()).toContain("now, live for 1 min");
   });
 
+  it("names calls, and what they do here", async () => {
+    await visit();
+    await show();
+    await page.evaluate(() => {
+      const { lab } = window;
+      lab.server.answer = (message) => message["t"] === "push";
+      lab.space.call("closeCard", { id: "c1" });
+      lab.space.call("tidy");
+    });
+    await tab("Queue 2").click();
+    await poll(() => panel().textContent()).toContain('Call closeCard({"id": "c1"})');
+    expect(await panel().textContent()).toContain("Call tidy()");
+  });
+
   it("keeps the document small with 100,000 entries, and reaches all of them by key", async () => {
     await visit();
     await page.evaluate(async () => {

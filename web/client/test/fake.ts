@@ -1,6 +1,7 @@
 /** A server in memory, simple enough to be right, and carriers to it that break where a test wants. */
-import type { Doc, Op, Outcome, Reads, Transport, View } from "../src/api.js";
+import type { Doc, Entry, Json, Op, Outcome, Reads, Transport, View } from "../src/api.js";
 import type { Carrier, CarrierEvents, Dials } from "../src/carrier.js";
+import type { Player } from "../src/player.js";
 import { parseSelector } from "../src/selector.js";
 import { checkSum } from "../src/sum.js";
 import { parseUpdate } from "../src/update.js";
@@ -24,6 +25,14 @@ interface Member {
   presence: boolean;
 }
 type Sees = (key: string, value: Doc) => boolean;
+/** A mutation as it comes. */
+interface Pushed {
+  id: number;
+  ops: Op[];
+  reads?: Reads;
+  call?: string;
+  args?: Json;
+}
 
 /** One space of the server. */
 export class FakeSpace {
@@ -83,6 +92,26 @@ export class FakeSpace {
       else this.data.set(key, { version: this.seq, value });
     }
     return { id, outcome: "applied", seq: this.seq };
+  }
+
+  /** Runs a mutator on what is there; what it throws refuses the call. */
+  call(player: Player | undefined, name: string, args: Json | undefined, client: string, id: number): Outcome {
+    const entry = (key: string): Entry | undefined => {
+      const there = this.data.get(key);
+      const [collection = "", at = ""] = key.split("/");
+      return there && { collection, id: at, value: there.value, version: there.version, state: "confirmed" };
+    };
+    const play = player?.play({ name, now: Date.now(), ...(args !== undefined && { args }) }, `${client}\0${id}\0${name}`, {
+      path: this.path,
+      user: "ada",
+      get: (collection, at) => entry(`${collection}/${at}`),
+      entries: (collection) => [...this.data.keys()].filter((key) => key.startsWith(collection + "/")).flatMap((key) => entry(key) ?? []),
+    });
+    if (play === undefined || play.error !== undefined) {
+      this.log.push({ seq: ++this.seq, client, keys: [] });
+      return { id, outcome: "rejected", seq: this.seq, code: "refused", message: String(play?.error) };
+    }
+    return this.commit(play.ops, client, id);
   }
 
   /** A write by nobody in particular, told to all. */
@@ -220,6 +249,8 @@ export class FakeServer {
   readonly links: FakeLink[] = [];
   readonly received: Message[] = [];
   limits: Message = {};
+  /** Runs calls. */
+  player: Player | undefined;
   /** When each token ends, in milliseconds since 1970. */
   expires: number | undefined;
   /** Whether the connection breaks instead of delivering this message. */
@@ -287,7 +318,7 @@ export class FakeServer {
           link.tell({ t: "error", code: "not_open", message: "", space: path });
           break;
         }
-        this.#push(space, member, message["muts"] as { id: number; ops: Op[]; reads?: Reads }[]);
+        this.#push(space, member, message["muts"] as Pushed[]);
         break;
       case "check":
         link.tell({ t: "checked", space: path, view: (member as Member).viewID, at: space.cursor(), ...space.sum((member as Member).view) });
@@ -338,11 +369,11 @@ export class FakeServer {
     else space.tell(member);
   }
 
-  #push(space: FakeSpace, member: Member, muts: readonly { id: number; ops: Op[]; reads?: Reads }[]): void {
+  #push(space: FakeSpace, member: Member, muts: readonly Pushed[]): void {
     let account = space.accounts.get(member.client);
     if (account === undefined) space.accounts.set(member.client, (account = { last: 0, outcomes: new Map() }));
     const outcomes: Outcome[] = [];
-    for (const { id, ops, reads } of muts) {
+    for (const { id, ops, reads, call, args } of muts) {
       if (id > account.last + 1) {
         member.link.tell({ t: "error", code: "mutation_gap", message: "", space: space.path, expected: account.last + 1 });
         break;
@@ -352,7 +383,7 @@ export class FakeServer {
         outcomes.push(known ?? { id, outcome: "duplicate" });
         continue;
       }
-      const outcome = space.commit(ops, member.client, id, reads);
+      const outcome = call === undefined ? space.commit(ops, member.client, id, reads) : space.call(this.player, call, args, member.client, id);
       account.last = id;
       account.outcomes.set(id, outcome);
       outcomes.push(outcome);

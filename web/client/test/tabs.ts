@@ -47,7 +47,7 @@ export class Tab {
     ) as typeof dials;
     const store = async (): Promise<Store> => fenced(new MemoryStore(disk), tab, () => 10 * browser.delay());
     this.client = new Client({ url: "http://fake", user: "ada", random: () => 0.5, now: () => Date.now(), store, ...options }, own, tab.platform);
-    this.space = this.client.space("demo/board", { view: options.view ?? VIEW, presence: options.presence ?? false });
+    this.space = this.client.space("demo/board", { view: options.view ?? VIEW, presence: options.presence ?? false, ...(options.mutators && { mutators: options.mutators }) });
     this.query = this.space.query({ in: "cards" });
   }
 

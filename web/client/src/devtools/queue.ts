@@ -1,7 +1,7 @@
 import type { Mutation } from "../api.js";
 import { h, List, say } from "./dom.js";
 import { type Desk, held, type Held, type Tab } from "./tab.js";
-import { describe } from "./words.js";
+import { brief, describe } from "./words.js";
 
 /** How many operations of a mutation are told. */
 const OPS = 10;
@@ -23,9 +23,9 @@ export function queue(desk: Desk): Tab {
   };
 }
 
-/** The operations of a mutation in words. */
-export function operations({ ops }: Pick<Mutation, "ops">): HTMLElement {
-  const node = h("ul", { class: "data" }, ...ops.slice(0, OPS).map((op) => h("li", {}, describe(op))));
+/** A mutation in words: the call, if it is one, and the operations, which are what the call did here. */
+export function operations({ ops, call }: Pick<Mutation, "ops" | "call">): HTMLElement {
+  const node = h("ul", { class: "data" }, ...(call ? [h("li", {}, `Call ${call.name}(${call.args === undefined ? "" : brief(call.args)})`)] : []), ...ops.slice(0, OPS).map((op) => h("li", {}, describe(op))));
   if (ops.length > OPS) node.append(h("li", {}, `and ${ops.length - OPS} more`));
   return node;
 }

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/syncline/syncline"
+	"github.com/syncline/syncline/mutator"
+	"github.com/syncline/syncline/mutator/script"
+)
+
+// readMutators reads a script from a file.
+func readMutators(path string) (mutator.Set, error) {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--mutators: %w", err)
+	}
+	set, err := script.Load(string(source), script.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("--mutators %s: %w", path, err)
+	}
+	return set, nil
+}
+
+// reloadMutators reads them again at each SIGHUP. A script that does not load changes nothing.
+func reloadMutators(ctx context.Context, log *slog.Logger, server *syncline.Server, path string) {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+		}
+		set, err := readMutators(path)
+		if err == nil {
+			err = server.SetMutators(set)
+		}
+		if err != nil {
+			log.Error("the mutators were not changed: those before them stay in force", "error", err)
+			continue
+		}
+		log.Info("the mutators have changed")
+	}
+}
