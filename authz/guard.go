@@ -1,0 +1,212 @@
+package authz
+
+import (
+	"slices"
+	"time"
+
+	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
+)
+
+// Guard decides on the writes of the principal on the state that relations and
+// the kernel's plan show. now is the time that rules see. What constraints count of the writes is noted in relations,
+// which the writes of other principals have to be decided on, too.
+func (r Rights) Guard(relations *Relations, now time.Time) kernel.Guard {
+	if r.Unlimited() {
+		return unguarded{}
+	}
+	return &guard{rights: r, relations: relations, now: now}
+}
+
+type unguarded struct{}
+
+func (unguarded) Write(kernel.State, space.Key, func() (space.Version, error), space.Version) (*space.Refusal, error) {
+	return nil, nil
+}
+func (unguarded) Sight(string) kernel.Filter { return nil }
+func (unguarded) Restore(_ space.Key, _, made map[string]any) (map[string]any, *space.Refusal) {
+	return made, nil
+}
+
+func (unguarded) Settle(kernel.State, *kernel.Proposal) ([]space.Change, *space.Refusal, error) {
+	return nil, nil, nil
+}
+func (unguarded) Applied()                                        {}
+func (unguarded) Scope() string                                   { return "" }
+func (unguarded) Decisive(space.Key, space.Version) (bool, error) { return false, nil }
+
+type guard struct {
+	rights    Rights
+	relations *Relations
+	now       time.Time
+	related   func(string) rule.Set
+	scopes    map[string]*Scope                                       // by collection
+	asked     func(collection string, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked; nil: nobody does
+	whole     bool                                                    // a mutator writes that may do everything: what fits the schema and the constraints
+	pending
+}
+
+// refused is what is said of whatever may not be written: the same whether it exists or not.
+func refused(key space.Key) *space.Refusal {
+	return &space.Refusal{Code: space.CodeForbidden, Message: "the rules do not allow this", Key: key}
+}
+
+func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Version, error), next space.Version) (*space.Refusal, error) {
+	c := g.rights.rules.collection(key.Collection)
+	related := g.relate()
+	if c == nil || !g.rights.open(related) {
+		return refused(key), nil
+	}
+	in := g.rights.input(related)
+	in.Now = g.now
+	in.Lookup = lookup(state)
+	old, err := was()
+	if err != nil {
+		return nil, err
+	}
+	if in.Old, err = docOf(old); err != nil {
+		return nil, err
+	}
+	if in.New, err = docOf(next); err != nil {
+		return nil, err
+	}
+	var ask *rule.Rule
+	switch {
+	case in.Old == nil:
+		in.Op, in.Doc, ask = "create", in.New, c.create
+	case in.New == nil:
+		in.Op, in.Doc, ask = "delete", in.Old, c.remove
+	default:
+		in.Op, in.Doc, ask = "update", in.Old, c.update
+	}
+	in.Changed = changed(in.Old, in.New)
+	g.remember(g.rights.rules, key, in.Old, in.New)
+	if g.asked != nil {
+		g.asked(key.Collection, ask, in)
+	}
+	if !g.whole {
+		if ask == nil {
+			return refused(key), nil
+		}
+		if in.Old != nil {
+			if _, _, visible := g.sight(key.Collection).See(key.Collection, in.Old); !visible {
+				return refused(key), nil
+			}
+		}
+		if ok, err := ask.Eval(in); err != nil || !ok {
+			return refused(key), nil // a rule that fails denies
+		}
+		if path := c.protected(in); path != "" {
+			no := refused(key)
+			no.Path = path
+			return no, nil
+		}
+	}
+	// Last: who may not write learns nothing of what would fit.
+	if c.schema != nil && in.New != nil {
+		if path, what, ok := c.schema.Check(in.New); !ok {
+			return &space.Refusal{Code: space.CodeInvalid, Path: kernel.Clip(path), Message: kernel.Clip(what), Key: key}, nil
+		}
+	}
+	return nil, nil
+}
+
+// sight is what the principal may see of a collection. A guard is made for one
+// mutation: it does not change meanwhile.
+func (g *guard) sight(collection string) *Scope {
+	s := g.scopes[collection]
+	if s == nil {
+		s = g.rights.scope([]string{collection}, g.relate())
+		if g.scopes == nil {
+			g.scopes = map[string]*Scope{}
+		}
+		g.scopes[collection] = s
+	}
+	return s
+}
+
+// sees reports whether the principal may see an entry.
+func (g *guard) sees(key space.Key, v space.Version) (bool, error) {
+	if g.whole {
+		return v.Live(), nil
+	}
+	_, visible, err := kernel.Show(g.sight(key.Collection), key, v)
+	return visible, err
+}
+
+// Sight implements kernel.Guard.
+func (g *guard) Sight(collection string) kernel.Filter {
+	if g.whole {
+		return nil
+	}
+	return g.sight(collection)
+}
+
+// Restore implements kernel.Guard.
+func (g *guard) Restore(key space.Key, old, made map[string]any) (map[string]any, *space.Refusal) {
+	of := g.sight(key.Collection).sights[key.Collection]
+	if of == nil {
+		return made, nil
+	}
+	whole, at := of.unmask(old, made)
+	if at != "" {
+		no := refused(key)
+		no.Path = at
+		return nil, no
+	}
+	return whole, nil
+}
+
+// Scope names the rights.
+func (g *guard) Scope() string { return g.rights.Name() }
+
+// Decisive reports whether an entry says something of the principal that rules may ask for.
+func (g *guard) Decisive(key space.Key, v space.Version) (bool, error) {
+	if !g.rights.rules.Concern(key.Collection) {
+		return false, nil
+	}
+	for _, rel := range g.rights.rules.kind.relations {
+		if rel.in != key.Collection {
+			continue
+		}
+		if user, _, err := rel.read(key, v); err != nil || user == g.rights.session.user {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// relate is what the relations hold for the principal. A guard is made for one
+// mutation: they do not change meanwhile.
+func (g *guard) relate() func(string) rule.Set {
+	if g.related == nil {
+		g.related = g.relations.of(g.rights.session.user)
+	}
+	return g.related
+}
+
+func docOf(v space.Version) (map[string]any, error) {
+	if !v.Live() {
+		return nil, nil
+	}
+	return value.Parse(v.Payload)
+}
+
+// changed lists the outermost fields in which two records differ, in order.
+func changed(old, next map[string]any) []string {
+	out := []string{}
+	for name, v := range next {
+		if was, ok := old[name]; !ok || !value.Equal(was, v) {
+			out = append(out, name)
+		}
+	}
+	for name := range old {
+		if _, ok := next[name]; !ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,156 @@
+package authz
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/syncline/syncline/authz/rule"
+	"github.com/syncline/syncline/kernel"
+)
+
+// A Scope is what somebody may see of some collections of a space, as of some
+// commit. It is a kernel.Filter, and immutable.
+type Scope struct {
+	id     string
+	open   bool
+	sights map[string]*sight // by collection
+}
+
+// A sight is what may be seen of one collection.
+type sight struct {
+	grants *rule.Grants
+	hidden []hidden // the fields that may be left out
+}
+
+// hidden is a field that is left out of the entries in which its grants do not allow it.
+type hidden struct {
+	*field
+	grants *rule.Grants
+}
+
+// Scope is what may be seen of these collections, as of what the relations hold
+// now.
+func (r Rights) Scope(collections []string, now *Relations) *Scope {
+	return r.scope(collections, now.of(r.session.user))
+}
+
+// ScopeAt is Scope as of a snapshot. It reads the collections that relations look at.
+func (r Rights) ScopeAt(collections []string, s kernel.Snapshot) (*Scope, error) {
+	if r.rules.anything {
+		return r.scope(collections, nil), nil
+	}
+	related, err := r.rules.at(s, r.session.user)
+	if err != nil {
+		return nil, err
+	}
+	return r.scope(collections, related), nil
+}
+
+var (
+	everything = &Scope{id: "*", open: true}
+	nothing    = &Scope{id: "-"}
+)
+
+func (r Rights) scope(collections []string, related func(string) rule.Set) *Scope {
+	if r.Unlimited() {
+		return everything
+	}
+	if !r.open(related) {
+		return nothing
+	}
+	s := &Scope{open: true, sights: make(map[string]*sight, len(collections))}
+	var id strings.Builder
+	id.WriteString(r.rules.version)
+	for _, name := range slices.Sorted(slices.Values(collections)) {
+		c := r.rules.collection(name)
+		if c == nil || c.read == nil {
+			continue
+		}
+		of := &sight{grants: c.read.Grants(r.input(related))}
+		if of.grants.None() {
+			continue
+		}
+		id.WriteString(" " + name + " " + of.grants.ID())
+		for i := range c.fields {
+			f := &c.fields[i]
+			if f.read == nil {
+				continue
+			}
+			if grants := f.read.Grants(r.input(related)); !grants.All() {
+				of.hidden = append(of.hidden, hidden{f, grants})
+				id.WriteString("-" + f.path.String() + " " + grants.ID())
+			}
+		}
+		s.sights[name] = of
+	}
+	s.id = id.String()
+	return s
+}
+
+// Everything reports whether the scope allows everything.
+func (s *Scope) Everything() bool { return s == everything }
+
+// Filter is the scope as a filter of views, nil for one that allows everything.
+func (s *Scope) Filter() kernel.Filter {
+	if s == everything {
+		return nil
+	}
+	return s
+}
+
+// Open reports whether the space may be opened at all.
+func (s *Scope) Open() bool { return s.open }
+
+// ID implements kernel.Filter. The rules' version is part of it.
+func (s *Scope) ID() string { return s.id }
+
+// See implements kernel.Filter.
+func (s *Scope) See(collection string, doc map[string]any) (shown map[string]any, whole, visible bool) {
+	if s == everything {
+		return doc, true, true
+	}
+	of := s.sights[collection]
+	if of == nil {
+		return doc, true, false
+	}
+	shown, whole = of.mask(doc)
+	return shown, whole, of.grants.Allows(doc)
+}
+
+// mask returns an entry without what is hidden in it: itself, if that is nothing.
+func (of *sight) mask(doc map[string]any) (shown map[string]any, whole bool) {
+	shown, whole = doc, true
+	for _, h := range of.hidden {
+		if _, there := h.path.Get(doc); there && !h.grants.Allows(doc) {
+			shown, whole = h.path.Without(shown), false
+		}
+	}
+	return shown, whole
+}
+
+// Masks implements kernel.Filter.
+func (s *Scope) Masks(collection string) bool {
+	of := s.sights[collection]
+	return of != nil && len(of.hidden) > 0
+}
+
+// Keys yields the keys of a collection that the scope holds. One that allows
+// everything needs none.
+func (s *Scope) Keys(collection string, yield func(rule.Key) bool) {
+	if of := s.sights[collection]; of != nil {
+		of.grants.Keys(yield)
+	}
+}
+
+// Lost yields selectors of what of a collection the scope reaches and next may not,
+// nil standing for all of it. They are guesses, to be held against the data.
+func (s *Scope) Lost(next *Scope, collection string, yield func(where []byte) bool) {
+	had, has := s.sights[collection], next.sights[collection]
+	switch {
+	case next == everything || s != everything && had == nil:
+	case s == everything || has == nil:
+		yield(nil)
+	default:
+		had.grants.Lost(has.grants, yield)
+	}
+}
