@@ -32,4 +32,11 @@ func TestDocs(t *testing.T) {
 	if _, err := ruletest.Run(t.Context(), d); err != nil {
 		t.Error(err)
 	}
+	survivors, tried, err := ruletest.Mutate(t.Context(), d)
+	if err != nil || tried < 30 {
+		t.Errorf("%d changes of rules were tried: %v", tried, err)
+	}
+	for _, s := range survivors {
+		t.Error(s)
+	}
 }

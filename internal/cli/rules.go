@@ -100,14 +100,18 @@ func warn(log *slog.Logger, warnings []string) {
 
 func newRules(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check access rules"}
-	cmd.AddCommand(&cobra.Command{
+	var mutate bool
+	check := &cobra.Command{
 		Use:     "check FILE",
 		Aliases: []string{"test"},
 		Short:   "Say what is wrong with a definition",
 		Long: `Compiles a definition (docs/RULES.md; in TypeScript, docs/TYPESCRIPT.md), runs its tests, and says what is wrong, a line each,
 with where it stands. What is merely dear is told on stderr: a read rule of which a branch
 compares no field of the entry with something of who asks is evaluated for each class
-of sessions on each change.`,
+of sessions on each change.
+
+With --mutate it also tests the tests: each atom of each rule is replaced by true, by false
+and by its opposite, one at a time, and what no test notices is an error.`,
 		Example: "  syncline rules check app.yaml\n  syncline rules check app.ts",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -123,8 +127,24 @@ of sessions on each change.`,
 				fmt.Fprintln(s.err, "dear:", warning)
 			}
 			fmt.Fprintf(s.out, "%s compiles, its %d tests pass; its version is %s\n", args[0], len(app.definition.Tests), app.definition.Version())
+			if !mutate {
+				return nil
+			}
+			survivors, tried, err := ruletest.Mutate(cmd.Context(), app.definition)
+			if err != nil {
+				return usage("%s: %w", args[0], err)
+			}
+			for _, survivor := range survivors {
+				fmt.Fprintln(s.err, survivor)
+			}
+			if len(survivors) > 0 {
+				return fmt.Errorf("%s: of %d changes of its rules its tests do not notice %d", args[0], tried, len(survivors))
+			}
+			fmt.Fprintf(s.out, "its tests notice each of %d changes of its rules\n", tried)
 			return nil
 		},
-	})
+	}
+	check.Flags().BoolVar(&mutate, "mutate", false, "also change the rules, one atom at a time, and see that a test fails")
+	cmd.AddCommand(check)
 	return cmd
 }
