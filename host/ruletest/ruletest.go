@@ -37,7 +37,7 @@ func Run(ctx context.Context, d *definition.Definition) (*authz.Policy, error) {
 		if name == "" {
 			name = fmt.Sprint(i + 1)
 		}
-		fail, err := run(ctx, p, &d.Tests[i])
+		fail, err := Check(ctx, p, &d.Tests[i])
 		if err != nil {
 			fail = append(fail, err.Error())
 		}
@@ -63,7 +63,9 @@ type scene struct {
 	rules  *authz.Rules
 }
 
-func run(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []string, err error) {
+// Check runs one test under a policy and returns all that is not as it says. The
+// error means that the test itself is wrong.
+func Check(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []string, err error) {
 	path, err := space.ParsePath(t.Space)
 	if err != nil {
 		return nil, err
