@@ -26,6 +26,7 @@ deps: web/node_modules/.package-lock.json
 
 go-test:
 	$(GOTEST) -timeout 30m ./...
+	go test ./mutator/script
 
 web-test: build web/client/dist/index.js
 	scripts/with-server npm --prefix web/client test

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/syncline/syncline/authz/rule"
@@ -29,6 +30,14 @@ func (p *Policy) Rules(path space.Path) *Rules {
 		}
 	}
 	return r
+}
+
+// Collections are those that the rules name, in order.
+func (r *Rules) Collections() []string {
+	if r.kind == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.kind.collections))
 }
 
 // Keyed reports whether entries of a collection have keys.

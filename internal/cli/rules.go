@@ -145,6 +145,6 @@ and by its opposite, one at a time, and what no test notices is an error.`,
 		},
 	}
 	check.Flags().BoolVar(&mutate, "mutate", false, "also change the rules, one atom at a time, and see that a test fails")
-	cmd.AddCommand(check)
+	cmd.AddCommand(check, newRulesDiff(s))
 	return cmd
 }

@@ -72,15 +72,16 @@ func (e entries) Write(op *space.Op) error {
 // run is a script whose mutators are methods of one kind of space.
 func load(t testing.TB, methods string, opt script.Options) *mutator.Runner {
 	t.Helper()
+	return runner(t, set(t, methods, opt), time.Minute) // however busy the machine is
+}
+
+func set(t testing.TB, methods string, opt script.Options) mutator.Set {
+	t.Helper()
 	set, err := script.Load("var __syncline = {mutators: {'team/{team}': {"+methods+"}}};", opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := mutator.New(set, mutator.Options{Time: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return set
 }
 
 func call(r *mutator.Runner, e entries, name, args string) error {
@@ -99,9 +100,9 @@ func reason(err error) string {
 	return ""
 }
 
-func runner(t testing.TB, set mutator.Set) *mutator.Runner {
+func runner(t testing.TB, set mutator.Set, limit time.Duration) *mutator.Runner {
 	t.Helper()
-	r, err := mutator.New(set, mutator.Options{Time: time.Second})
+	r, err := mutator.New(set, mutator.Options{Time: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
