@@ -60,6 +60,13 @@ func newReceiver() *receiver {
 	return r
 }
 
+// behave says how it answers and what it does with what it believes.
+func (r *receiver) behave(status func() int, seen func(e hook.Event, id string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status, r.seen = status, seen
+}
+
 // configure writes endpoints.json and its secret into a directory.
 func (r *receiver) configure(dir string, attempts int) error {
 	text := fmt.Sprintf(`{"endpoints": {"receiver": {"url": "%s/hooks?token=verysecret", "secretFile": "hook.secret", "private": true, "attempts": %d}}}`, r.URL, attempts)
@@ -74,21 +81,20 @@ func scriptReceive(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Defer(r.Close)
 	ts.Check(r.configure(ts.MkAbs("."), 1))
 	out, status := ts.MkAbs("receiver.out"), ts.MkAbs("receiver.status")
-	r.status = func() int {
+	r.behave(func() int {
 		text, err := os.ReadFile(status)
 		code := http.StatusNoContent
 		if err == nil {
 			_, _ = fmt.Sscan(string(text), &code)
 		}
 		return code
-	}
-	r.seen = func(e hook.Event, id string) {
+	}, func(e hook.Event, id string) {
 		f, err := os.OpenFile(out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err == nil {
 			fmt.Fprintf(f, "%s %s/%s %s %s\n", e.Op, e.Collection, e.ID, e.New, id)
 			_ = f.Close()
 		}
-	}
+	})
 }
 
 func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
@@ -128,7 +134,7 @@ func TestOutboxCrash(t *testing.T) {
 	defer r.Close()
 	moods := rand.New(rand.NewPCG(seed, 1))
 	var well atomic.Bool // in the end: retries wait for longer and longer
-	r.status = func() int {
+	mood := func() int {
 		if well.Load() {
 			return 204
 		}
@@ -141,7 +147,7 @@ func TestOutboxCrash(t *testing.T) {
 	taken, ids := map[event]bool{}, map[string]event{}
 	last := map[string]space.Seq{}
 	var problems []string
-	r.seen = func(e hook.Event, id string) {
+	r.behave(mood, func(e hook.Event, id string) {
 		now := event{strings.TrimPrefix(e.Space, "team/") + " " + e.ID, e.Seq}
 		if was, known := ids[id]; known && was != now {
 			problems = append(problems, fmt.Sprintf("%v and %v have one id", was, now))
@@ -152,7 +158,7 @@ func TestOutboxCrash(t *testing.T) {
 		}
 		taken[now] = true
 		last[now.entry] = max(last[now.entry], now.seq)
-	}
+	})
 	if err := r.configure(dir, 20); err != nil {
 		t.Fatal(err)
 	}
