@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/syncline/syncline/authz/rule"
@@ -76,7 +75,7 @@ func (r Rights) Explain(at kernel.Snapshot) (*Explainer, error) {
 		User: r.session.user, Definition: r.rules.version, Space: r.rules.vars, Relations: []RelationHolding{}, Open: &Decision{Rule: "open"},
 	}}
 	if k := r.rules.kind; k != nil {
-		x.out.Kind = strings.Join(k.pattern, "/")
+		x.out.Kind = k.pattern.String()
 		if err := x.decide(x.out.Open, k.open, r.input(relations.of(r.session.user))); err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/syncline/syncline/authz/rule"
@@ -27,15 +26,7 @@ type Hook struct {
 
 // Kind is the pattern of the kind of space that the hook belongs to, without the
 // names of its variables: kinds of the same spaces have the same.
-func (h *Hook) Kind() string {
-	plain := slices.Clone(h.kind.pattern)
-	for i, segment := range plain {
-		if isVariable(segment) {
-			plain[i] = "{}"
-		}
-	}
-	return strings.Join(plain, "/")
-}
+func (h *Hook) Kind() string { return h.kind.pattern.Shape() }
 
 // Concerns reports whether changes of a collection can count.
 func (h *Hook) Concerns(collection string) bool { return slices.Contains(h.collections, collection) }

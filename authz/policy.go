@@ -24,7 +24,7 @@ type Policy struct {
 
 // A kind is one kind of space.
 type kind struct {
-	pattern     []string
+	pattern     space.Pattern
 	open        *rule.Rule // nil: nobody
 	relations   map[string]*relation
 	collections map[string]*collection
@@ -57,8 +57,9 @@ func Compile(d *definition.Definition) (*Policy, error) {
 	for _, pattern := range slices.Sorted(maps.Keys(d.Spaces)) {
 		c.at = []string{"spaces", pattern}
 		k := &kind{relations: map[string]*relation{}, collections: map[string]*collection{}}
-		shape, err := k.parse(pattern)
-		if c.check(err) {
+		var err error
+		if k.pattern, err = space.ParsePattern(pattern); c.check(err) {
+			shape := k.pattern.Shape()
 			if other, dup := shapes[shape]; dup {
 				c.fail(fmt.Errorf("fits the same paths as %s", other))
 			}
@@ -67,7 +68,7 @@ func Compile(d *definition.Definition) (*Policy, error) {
 		c.space(k, d.Spaces[pattern])
 		p.kinds = append(p.kinds, k)
 	}
-	slices.SortFunc(p.kinds, func(a, b *kind) int { return slices.CompareFunc(a.pattern, b.pattern, compareSegments) })
+	slices.SortFunc(p.kinds, func(a, b *kind) int { return a.pattern.Compare(b.pattern) })
 	p.warnings = c.warnings
 	if len(c.errors) > 0 {
 		return nil, fmt.Errorf("the definition does not compile:\n  %s", strings.Join(c.errors, "\n  "))
@@ -81,63 +82,11 @@ func (p *Policy) Version() string { return p.version }
 // Warnings says which read rules cost more than they need to, a line each.
 func (p *Policy) Warnings() []string { return p.warnings }
 
-// compareSegments orders literal segments before variables.
-func compareSegments(a, b string) int {
-	if va, vb := isVariable(a), isVariable(b); va != vb {
-		if va {
-			return 1
-		}
-		return -1
-	}
-	return strings.Compare(a, b)
-}
-
-func isVariable(segment string) bool { return strings.HasPrefix(segment, "{") }
-
-// parse reads a pattern and returns what of it decides which paths it fits.
-func (k *kind) parse(pattern string) (shape string, err error) {
-	k.pattern = strings.Split(pattern, "/")
-	plain := make([]string, len(k.pattern))
-	seen := map[string]bool{"path": true} // rules see the whole path as space.path
-	for i, segment := range k.pattern {
-		name, ok := strings.CutPrefix(segment, "{")
-		if !ok {
-			plain[i] = segment
-			continue
-		}
-		name, ok = strings.CutSuffix(name, "}")
-		if !ok || name == "" || seen[name] || strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' }) {
-			return "", fmt.Errorf("the variable %s is no name of letters and underscores in braces, is used twice, or is called path", segment)
-		}
-		seen[name] = true
-		plain[i] = "0"
-	}
-	if _, err := space.ParsePath(strings.Join(plain, "/")); err != nil {
-		return "", err
-	}
-	for i, segment := range k.pattern {
-		if isVariable(segment) {
-			plain[i] = "{}"
-		}
-	}
-	return strings.Join(plain, "/"), nil
-}
-
 // match returns the variables of a path that the pattern fits.
 func (k *kind) match(path space.Path) (vars map[string]any, ok bool) {
-	segments := strings.Split(string(path), "/")
-	if len(segments) != len(k.pattern) {
-		return nil, false
-	}
 	vars = map[string]any{"path": string(path)}
-	for i, want := range k.pattern {
-		if isVariable(want) {
-			vars[want[1:len(want)-1]] = segments[i]
-		} else if want != segments[i] {
-			return nil, false
-		}
-	}
-	return vars, true
+	ok = k.pattern.Match(path, func(variable, is string) { vars[variable] = is })
+	return vars, ok
 }
 
 // compiler collects what is wrong with a definition.

@@ -3,7 +3,6 @@ package mutator
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,21 +46,15 @@ func Refuse(code, path, message string) error {
 type kinds []kind
 
 type kind struct {
-	pattern []string
+	pattern space.Pattern
 	funcs   map[string]Func
 }
 
 func (s Set) kinds() (kinds, error) {
 	var all kinds
 	for pattern, funcs := range s {
-		k := kind{strings.Split(pattern, "/"), funcs}
-		plain := slices.Clone(k.pattern)
-		for i, segment := range plain {
-			if variable(segment) {
-				plain[i] = "0"
-			}
-		}
-		if _, err := space.ParsePath(strings.Join(plain, "/")); err != nil {
+		p, err := space.ParsePattern(pattern)
+		if err != nil {
 			return nil, fmt.Errorf("mutators of %q: no pattern of a space's path: %w", pattern, err)
 		}
 		for name, f := range funcs {
@@ -72,31 +65,16 @@ func (s Set) kinds() (kinds, error) {
 				return nil, fmt.Errorf("mutators of %q: %s is nil", pattern, name)
 			}
 		}
-		all = append(all, k)
+		all = append(all, kind{p, funcs})
 	}
-	slices.SortFunc(all, func(a, b kind) int {
-		return slices.CompareFunc(a.pattern, b.pattern, func(a, b string) int {
-			if va, vb := variable(a), variable(b); va != vb {
-				if va {
-					return 1
-				}
-				return -1
-			}
-			return strings.Compare(a, b)
-		})
-	})
+	slices.SortFunc(all, func(a, b kind) int { return a.pattern.Compare(b.pattern) })
 	return all, nil
-}
-
-func variable(segment string) bool {
-	return len(segment) > 2 && strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}")
 }
 
 // find returns a mutator of the kind that a path is of, nil if there is none.
 func (all kinds) find(path space.Path, name string) Func {
-	segments := strings.Split(string(path), "/")
 	for _, k := range all {
-		if slices.EqualFunc(k.pattern, segments, func(want, have string) bool { return variable(want) || want == have }) {
+		if k.pattern.Match(path, nil) {
 			return k.funcs[name]
 		}
 	}
