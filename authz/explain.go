@@ -108,7 +108,7 @@ func (x *Explainer) Read(key space.Key, v space.Version) error {
 		x.out.Entry = "deleted"
 	}
 	c := x.rights.rules.collection(key.Collection)
-	doc, err := docOf(v)
+	doc, err := kernel.Doc(key, v)
 	if err != nil {
 		return err
 	}

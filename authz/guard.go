@@ -53,6 +53,18 @@ func refused(key space.Key) *space.Refusal {
 	return &space.Refusal{Code: space.CodeForbidden, Message: "the rules do not allow this", Key: key}
 }
 
+// writes is the rule of an operation, nil if nobody may.
+func (c *collection) writes(op string) *rule.Rule {
+	switch op {
+	case "create":
+		return c.create
+	case "delete":
+		return c.remove
+	default:
+		return c.update
+	}
+}
+
 func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Version, error), next space.Version) (*space.Refusal, error) {
 	c := g.rights.rules.collection(key.Collection)
 	related := g.relate()
@@ -66,22 +78,10 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	if err != nil {
 		return nil, err
 	}
-	if in.Old, err = docOf(old); err != nil {
+	if err := describe(in, key, old, next); err != nil {
 		return nil, err
 	}
-	if in.New, err = docOf(next); err != nil {
-		return nil, err
-	}
-	var ask *rule.Rule
-	switch {
-	case in.Old == nil:
-		in.Op, in.Doc, ask = "create", in.New, c.create
-	case in.New == nil:
-		in.Op, in.Doc, ask = "delete", in.Old, c.remove
-	default:
-		in.Op, in.Doc, ask = "update", in.Old, c.update
-	}
-	in.Changed = changed(in.Old, in.New)
+	ask := c.writes(in.Op)
 	g.remember(g.rights.rules, key, in.Old, in.New)
 	if g.asked != nil {
 		g.asked(key.Collection, ask, in)
@@ -185,13 +185,6 @@ func (g *guard) relate() func(string) rule.Set {
 		g.related = g.relations.of(g.rights.session.user)
 	}
 	return g.related
-}
-
-func docOf(v space.Version) (map[string]any, error) {
-	if !v.Live() {
-		return nil, nil
-	}
-	return value.Parse(v.Payload)
 }
 
 // changed lists the outermost fields in which two records differ, in order.

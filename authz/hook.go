@@ -74,18 +74,26 @@ func (r *Rules) Wants(h *Hook, change kernel.Delta, now time.Time) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	in := &rule.Input{Space: r.vars, Now: now, Op: Op(was, change.New)}
-	if in.Old, err = docOf(was); err != nil {
+	in := &rule.Input{Space: r.vars, Now: now}
+	if err := describe(in, change.Key, was, change.New); err != nil {
 		return false, err
 	}
-	if in.New, err = docOf(change.New); err != nil {
-		return false, err
+	return h.when.Eval(in)
+}
+
+// describe tells a rule of a change of an entry.
+func describe(in *rule.Input, key space.Key, old, next space.Version) (err error) {
+	if in.Old, err = kernel.Doc(key, old); err != nil {
+		return err
 	}
-	in.Changed = changed(in.Old, in.New)
+	if in.New, err = kernel.Doc(key, next); err != nil {
+		return err
+	}
+	in.Op, in.Changed = Op(old, next), changed(in.Old, in.New)
 	if in.Doc = in.Old; in.Doc == nil {
 		in.Doc = in.New
 	}
-	return h.when.Eval(in)
+	return nil
 }
 
 // Op is what rules call a change from one version of an entry to the next.

@@ -113,6 +113,6 @@ func lookup(state kernel.State) func(collection, id string) (map[string]any, err
 		if err != nil {
 			return nil, err
 		}
-		return docOf(v)
+		return kernel.Doc(key, v)
 	}
 }

@@ -1,14 +1,12 @@
 package authz
 
 import (
-	"fmt"
 	"maps"
 
 	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/value"
 )
 
 // Relations is what the relations of one active space hold, and what its constraints
@@ -52,7 +50,7 @@ func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
 
 // load counts a live entry.
 func (r *Relations) load(e space.Entry) error {
-	doc, err := recordOf(e.Key, e.Version)
+	doc, err := kernel.Doc(e.Key, e.Version)
 	if err != nil {
 		return err
 	}
@@ -179,20 +177,12 @@ func (rel *relation) read(key space.Key, v space.Version) (user, object string, 
 	if !v.Live() {
 		return "", "", nil
 	}
-	doc, err := recordOf(key, v)
+	doc, err := kernel.Doc(key, v)
 	if err != nil {
 		return "", "", err
 	}
 	user, object = rel.says(doc)
 	return user, object, nil
-}
-
-func recordOf(key space.Key, v space.Version) (map[string]any, error) {
-	doc, err := value.Parse(v.Payload)
-	if err != nil {
-		return nil, fmt.Errorf("entry %s at %d: %w", key, v.Seq, err)
-	}
-	return doc, nil
 }
 
 // says is read of a record.

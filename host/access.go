@@ -39,10 +39,7 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	}
 	bytes := 0
 	for i := range mutations {
-		bytes += 64 + len(mutations[i].Args)
-		for j := range mutations[i].Ops {
-			bytes += 64 + len(mutations[i].Ops[j].Value) + len(mutations[i].Ops[j].Patch)
-		}
+		bytes += core.Size(&mutations[i])
 	}
 	if err := l.perform(bytes, func(s *core.Space) { s.Do(r) }); err != nil {
 		return nil, space.Cursor{}, err

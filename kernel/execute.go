@@ -206,7 +206,7 @@ func (e *execution) put(op int, field string, key space.Key, made []byte) error 
 	}
 	var was map[string]any // of one that may not be seen the guard will say that it may not be written
 	if old.Live() && visible {
-		if was, err = parse(key, old); err != nil {
+		if was, err = Doc(key, old); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func Show(f Filter, key space.Key, v space.Version) (is space.Version, visible b
 	if f == nil || !v.Live() {
 		return v, v.Live(), nil
 	}
-	doc, err := parse(key, v)
+	doc, err := Doc(key, v)
 	if err != nil {
 		return v, false, err
 	}
@@ -69,8 +69,11 @@ func Masked(payload []byte) space.Seq {
 	return space.Masked | space.Seq(binary.BigEndian.Uint64(sum[:8])>>12)
 }
 
-// parse reads the record of a version.
-func parse(key space.Key, v space.Version) (map[string]any, error) {
+// Doc reads the record of a version, nil if that is not live.
+func Doc(key space.Key, v space.Version) (map[string]any, error) {
+	if !v.Live() {
+		return nil, nil
+	}
 	doc, err := value.Parse(v.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("entry %s at %d: %w", key, v.Seq, err)

@@ -24,7 +24,7 @@ func Find(s Snapshot, collection string, q *selector.Query, f Filter) ([]Found, 
 		if err != nil {
 			return nil, err
 		}
-		doc, err := parse(e.Key, e.Version)
+		doc, err := Doc(e.Key, e.Version)
 		if err != nil {
 			return nil, err
 		}

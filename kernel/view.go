@@ -103,7 +103,7 @@ func (v *View) see(key space.Key, version space.Version) (is space.Version, doc 
 	if part.selectors == nil && v.filter == nil {
 		return version, nil, nil
 	}
-	doc, err = parse(key, version)
+	doc, err = Doc(key, version)
 	if err != nil {
 		return space.Version{}, nil, err
 	}

@@ -33,7 +33,7 @@ func (o *Outbox) Introduce(ctx context.Context, policy *authz.Policy) error {
 		if err != nil {
 			return err
 		}
-		if reserved(h.Space) {
+		if h.Space.Reserved() {
 			continue
 		}
 		for _, hook := range policy.Rules(h.Space).Deliveries() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,9 +18,6 @@ import (
 // a segment of a path begins with a letter or digit (space.ParsePath), and every
 // transport parses the paths that it is given.
 const Path = space.Path("_outbox")
-
-// reserved tells the server's own spaces, of which nobody is told: this one, and what was set aside.
-func reserved(path space.Path) bool { return strings.HasPrefix(string(path), "_") }
 
 // Collections of the ledger.
 const (

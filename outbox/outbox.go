@@ -130,7 +130,7 @@ func (o *Outbox) Close() {
 
 // hint is told of spaces that have changed.
 func (o *Outbox) hint(path space.Path) {
-	if reserved(path) {
+	if path.Reserved() {
 		return
 	}
 	o.mu.Lock()
@@ -180,6 +180,24 @@ func (o *Outbox) Stats() *Stats { return &o.stats }
 
 // errNoEndpoint is why nothing can be sent.
 var errNoEndpoint = errors.New("there is no endpoint of this name")
+
+// hook is what the rules in force say of a delivery, nil if they do not know it.
+func (o *Outbox) hook(place lanePlace) *authz.Hook {
+	for _, h := range o.opts.Rules(place.path).Deliveries() {
+		if h.Name == place.delivery {
+			return h
+		}
+	}
+	return nil
+}
+
+// failure says for people why a request was not taken.
+func failure(answer webhook.Answer, err error) string {
+	if err != nil {
+		return webhook.Plain(err.Error(), 200)
+	}
+	return fmt.Sprintf("status %d", answer.Status)
+}
 
 func (o *Outbox) endpoint(name string) (Endpoint, error) {
 	e := o.opts.Endpoints[name]

@@ -45,7 +45,7 @@ func (o *Outbox) scan() error {
 		if err != nil {
 			return err
 		}
-		if !reserved(h.Space) {
+		if !h.Space.Reserved() {
 			o.due(h.Space, func(read space.Seq) bool { return read != h.Cursor.Seq })
 		}
 	}

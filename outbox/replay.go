@@ -7,7 +7,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/webhook"
 )
 
 // Rescan looks at all spaces and replays now. It is for whoever has changed the ledger.
@@ -88,16 +87,11 @@ func (o *Outbox) replay(row string) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return err
 	}
-	name := ""
-	for _, h := range o.opts.Rules(l.Space).Deliveries() {
-		if h.Name == l.Delivery {
-			name = h.To
-		}
-	}
-	if name == "" {
+	h := o.hook(lanePlace{l.Delivery, l.Space})
+	if h == nil {
 		return o.opts.Ledger.Save(Row{again, nil}) // nobody is to be told any more: the letter stays
 	}
-	to, err := o.endpoint(name)
+	to, err := o.endpoint(h.To)
 	if err != nil {
 		return err
 	}
@@ -111,14 +105,11 @@ func (o *Outbox) replay(row string) error {
 		if err := o.opts.Ledger.Save(l.removed()...); err != nil {
 			return err
 		}
-		o.opts.Logger.Info("a dead letter was delivered", "delivery", l.Delivery, "endpoint", name, "space", l.Space, "message", l.ID)
+		o.opts.Logger.Info("a dead letter was delivered", "delivery", l.Delivery, "endpoint", h.To, "space", l.Space, "message", l.ID)
 		return nil
 	}
 	o.stats.Failed.Add(1)
-	l.Error = fmt.Sprintf("status %d", answer.Status)
-	if err != nil {
-		l.Error = webhook.Plain(err.Error(), 200)
-	}
+	l.Error = failure(answer, err)
 	l.Attempts++
 	t.N++
 	r := retry{base: o.opts.RetryBase, ceiling: retryCeiling, random: func() float64 { return 1 }}

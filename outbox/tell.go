@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/syncline/syncline/authz"
@@ -51,12 +50,7 @@ type answered struct {
 // tell does what a lane has to do now, and saves its place in any case if save is set. It returns how far it has read the log and
 // when there will be more to do, zero if only a commit can bring that.
 func (o *Outbox) tell(place lanePlace, save bool, news <-chan struct{}) (read space.Seq, wakes time.Time, err error) {
-	t := &telling{o: o, place: place, force: save, news: news}
-	for _, h := range o.opts.Rules(place.path).Deliveries() {
-		if h.Name == place.delivery {
-			t.hook = h
-		}
-	}
+	t := &telling{o: o, place: place, hook: o.hook(place), force: save, news: news}
 	if t.hook == nil {
 		return 0, time.Time{}, nil // no longer in force: the place is kept
 	}
@@ -74,9 +68,7 @@ func (o *Outbox) tell(place lanePlace, save bool, news <-chan struct{}) (read sp
 	t.saved = t.lane.at
 	t.answers = make(chan answered, t.to.Parallel())
 	wakes, err = t.run()
-	for ; t.underWay > 0; t.underWay-- {
-		<-t.answers // an error, or the end: what comes too late is sent again
-	}
+	t.drain() // an error, or the end: what comes too late is sent again
 	return t.lane.read.Seq, wakes, err
 }
 
@@ -192,10 +184,7 @@ func (t *telling) note(a answered) {
 		t.o.stats.Delivered.Add(1)
 		return
 	}
-	why := fmt.Sprintf("status %d", a.answer.Status)
-	if a.err != nil {
-		why = webhook.Plain(a.err.Error(), 200)
-	}
+	why := failure(a.answer, a.err)
 	t.o.stats.Failed.Add(1)
 	dead := t.lane.failed(a.e, t.o.opts.Now(), a.answer.RetryAfter, why)
 	t.changed = true

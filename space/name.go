@@ -34,6 +34,10 @@ func (e *NameError) Error() string {
 // '_', '-' and '.', each beginning with a letter or digit, joined by '/'.
 type Path string
 
+// Reserved reports whether a space is the server's own: no client can name it, since
+// ParsePath refuses a segment that does not begin with a letter or digit.
+func (p Path) Reserved() bool { return strings.HasPrefix(string(p), "_") }
+
 // ParsePath validates s. The error is a *NameError.
 func ParsePath(s string) (Path, error) {
 	bad := func(reason string) (Path, error) { return "", &NameError{"space", s, reason} }

@@ -106,41 +106,19 @@ func (r *reference) targets(doc map[string]any) (ids []string, what string) {
 	return ids, what
 }
 
-// cleared is a record that no longer refers to an entry. It has nothing in common with
-// doc that is altered.
+// cleared is a record that no longer refers to an entry; doc is left alone.
 func (r *reference) cleared(doc map[string]any, id string) map[string]any {
-	return clearAt(doc, r.path, func(v any) (any, bool) {
-		list, ok := v.([]any)
-		if !r.many || !ok {
-			return nil, false
-		}
-		rest := make([]any, 0, len(list))
-		for _, one := range list {
-			if one != id {
-				rest = append(rest, one)
-			}
-		}
-		return rest, true
-	})
-}
-
-// clearAt copies doc along a path that leads to something, and puts there what is
-// left of it.
-func clearAt(doc map[string]any, path value.Path, left func(any) (any, bool)) map[string]any {
-	out := make(map[string]any, len(doc))
-	for name, v := range doc {
-		out[name] = v
+	v, _ := r.path.Get(doc)
+	list, ok := v.([]any)
+	if !r.many || !ok {
+		return r.path.Without(doc)
 	}
-	if len(path) > 1 {
-		if inner, ok := doc[path[0]].(map[string]any); ok {
-			out[path[0]] = clearAt(inner, path[1:], left)
+	rest := make([]any, 0, len(list))
+	for _, one := range list {
+		if one != id {
+			rest = append(rest, one)
 		}
-		return out
 	}
-	if v, keep := left(doc[path[0]]); keep {
-		out[path[0]] = v
-	} else {
-		delete(out, path[0])
-	}
+	out, _ := r.path.With(doc, rest) // there is a list at the path
 	return out
 }

@@ -126,7 +126,7 @@ func (s *settling) load(e *entry, change *space.Change) error {
 		return err
 	}
 	if !known {
-		if e.was, err = parse(e.key, old); err != nil {
+		if e.was, err = kernel.Doc(e.key, old); err != nil {
 			return err
 		}
 		if !change.Deleted {
@@ -142,17 +142,6 @@ func (s *settling) load(e *entry, change *space.Change) error {
 		e.next = e.of.read(e.doc, len(change.Payload))
 	}
 	return nil
-}
-
-func parse(key space.Key, v space.Version) (map[string]any, error) {
-	if !v.Live() {
-		return nil, nil
-	}
-	doc, err := value.Parse(v.Payload)
-	if err != nil {
-		return nil, fmt.Errorf("entry %s at %d: %w", key, v.Seq, err)
-	}
-	return doc, nil
 }
 
 func (s *settling) add(e *entry) {
@@ -286,7 +275,7 @@ func (s *settling) along(gone *entry, r *reference, id string) (*space.Refusal, 
 			return nil, err
 		}
 		e = &entry{key: key, of: s.set.collections[r.from], cause: gone.cause}
-		if e.doc, err = parse(key, v); err != nil {
+		if e.doc, err = kernel.Doc(key, v); err != nil {
 			return nil, err
 		}
 		if e.doc == nil {

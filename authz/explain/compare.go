@@ -3,9 +3,9 @@ package explain
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/value"
@@ -31,8 +31,8 @@ func Compare(ctx context.Context, st store.Store, old, next *authz.Policy, who [
 		if err != nil {
 			return nil, false, err
 		}
-		if strings.HasPrefix(string(head.Space), "_") {
-			continue // the server's own
+		if head.Space.Reserved() {
+			continue
 		}
 		more, left, err := compareSpace(ctx, st, head, old, next, who, limit)
 		if err != nil {
@@ -76,7 +76,7 @@ func compareSpace(ctx context.Context, st store.Store, head store.SpaceHead, old
 			if limit--; limit < 0 {
 				break
 			}
-			doc, err := value.Parse(e.Payload)
+			doc, err := kernel.Doc(e.Key, e.Version)
 			if err != nil {
 				return nil, 0, err
 			}

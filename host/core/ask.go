@@ -200,7 +200,7 @@ func (s *Space) hold(q *queued) bool {
 		return false
 	}
 	l.queue = append(l.queue, *q)
-	s.queued += size(q.mutation)
+	s.queued += Size(q.mutation)
 	s.held++
 	return true
 }
@@ -213,7 +213,7 @@ func (s *Space) wait(q *queued) {
 		s.lines = map[any]*line{}
 	}
 	s.lines[l.key] = l
-	s.queued += size(q.mutation)
+	s.queued += Size(q.mutation)
 	s.held++
 	ask := q.consent.ask
 	ask.line = l
@@ -257,7 +257,7 @@ func (s *Space) Dismiss(reason *wire.Error) {
 	all := s.inLine()
 	for i := range all {
 		q := &all[i]
-		s.queued -= size(q.mutation)
+		s.queued -= Size(q.mutation)
 		if q.member != nil {
 			q.member.waiting--
 		} else {

@@ -79,10 +79,11 @@ func (s *Space) room() bool { return len(s.queue)+s.held < maxQueued && s.queued
 
 func (s *Space) enqueue(q queued) {
 	s.queue = append(s.queue, q)
-	s.queued += size(q.mutation)
+	s.queued += Size(q.mutation)
 }
 
-func size(m *space.Mutation) int {
+// Size is how many bytes a mutation that waits takes, about.
+func Size(m *space.Mutation) int {
 	n := 64 + len(m.Call) + len(m.Args)
 	for i := range m.Ops {
 		op := &m.Ops[i]

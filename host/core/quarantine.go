@@ -70,7 +70,7 @@ func (s *Space) quarantine(ctx context.Context, t *Turn, rest []queued) error {
 // Nobody's own order changes: what waits for an answer has left the batch before.
 func (s *Space) putBack(rest []queued, last any) {
 	for i := range rest {
-		s.queued += size(rest[i].mutation)
+		s.queued += Size(rest[i].mutation)
 	}
 	waiting := append(rest[:len(rest):len(rest)], s.queue...)
 	s.queue = make([]queued, 0, len(waiting))

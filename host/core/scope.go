@@ -7,7 +7,6 @@ import (
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/value"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -186,7 +185,7 @@ func (s *Space) concerned(deltas []kernel.Delta) (*set[*liveView], error) {
 			if !v.Live() || s.cfg.Bugs.NewKeysOnly && v.Seq != d.New.Seq {
 				continue
 			}
-			doc, err := value.Parse(v.Payload)
+			doc, err := kernel.Doc(d.Key, v)
 			if err != nil {
 				return nil, err
 			}

@@ -53,7 +53,7 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 	}
 	n, bytes := 0, 0
 	for n < len(s.queue) && n < maxBatch && (n == 0 || bytes < maxBatchBytes) {
-		bytes += size(s.queue[n].mutation)
+		bytes += Size(s.queue[n].mutation)
 		n++
 	}
 	t := &Turn{reader: &reader{ctx: ctx, s: s, at: s.head.Seq}}
@@ -176,7 +176,7 @@ func (s *Space) failed(ctx context.Context, t *Turn, appended error) error {
 			if m := t.taken[i].member; m != nil {
 				m.waiting++
 			}
-			s.queued += size(t.taken[i].mutation)
+			s.queued += Size(t.taken[i].mutation)
 		}
 		s.askAnew()
 		s.queue = append(t.taken, s.queue...)
