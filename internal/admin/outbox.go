@@ -1,10 +1,7 @@
 package admin
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,12 +75,7 @@ func handleOutbox(mux *http.ServeMux, t Teller) {
 // that has no right to the header, or that took the address by a name of its own.
 func ours(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if host != "localhost" && (err != nil || !a.Unmap().IsLoopback()) || r.Header.Get(Header) != "1" {
+		if !local(r) || r.Header.Get(Header) != "1" {
 			answer(w, http.StatusForbidden, "dead letters are told on a loopback name, to requests with the header "+Header+": 1")
 			return
 		}
@@ -93,10 +85,11 @@ func ours(h http.HandlerFunc) http.HandlerFunc {
 
 func outboxMetrics(o *outbox.Outbox) prometheus.Collector {
 	s, c := o.Stats(), &hostCollector{}
-	c.counter("outbox_requests_total", "Requests to endpoints about commits.", &s.Sent)
-	c.counter("outbox_delivered_total", "Changes that their receivers have taken.", &s.Delivered)
-	c.counter("outbox_failures_total", "Requests to endpoints that failed.", &s.Failed)
-	c.counter("outbox_dead_total", "Changes that became dead letters.", &s.Dead)
-	c.counter("outbox_lost_total", "Commits that could not be told since their history is gone.", &s.Lost)
+	const counter = prometheus.CounterValue
+	c.add(counter, "outbox_requests_total", "Requests to endpoints about commits.", &s.Sent, 1)
+	c.add(counter, "outbox_delivered_total", "Changes that their receivers have taken.", &s.Delivered, 1)
+	c.add(counter, "outbox_failures_total", "Requests to endpoints that failed.", &s.Failed, 1)
+	c.add(counter, "outbox_dead_total", "Changes that became dead letters.", &s.Dead, 1)
+	c.add(counter, "outbox_lost_total", "Commits that could not be told since their history is gone.", &s.Lost, 1)
 	return c
 }

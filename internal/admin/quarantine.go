@@ -2,9 +2,7 @@ package admin
 
 import (
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -96,14 +94,4 @@ func write(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(append(text, '\n')) // whoever asked is gone: nobody to tell
-}
-
-// local reports whether a request names this machine as its host.
-func local(r *http.Request) bool {
-	name := r.Host
-	if h, _, err := net.SplitHostPort(name); err == nil {
-		name = h
-	}
-	ip, err := netip.ParseAddr(name)
-	return name == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/syncline/syncline"
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/internal/appfile"
 	"github.com/syncline/syncline/mutator"
@@ -28,6 +29,19 @@ func readApp(path string) (app, error) {
 		return app{}, fmt.Errorf("the definition: %w", err)
 	}
 	return appOf(file)
+}
+
+// readPolicy reads and compiles a definition's file of either kind.
+func readPolicy(path string) (*authz.Policy, error) {
+	app, err := readApp(path)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	p, err := authz.Compile(app.definition)
+	if err != nil {
+		return nil, usage("%w", app.locate(err))
+	}
+	return p, nil
 }
 
 // appOf loads the mutators of a file, if it has any.

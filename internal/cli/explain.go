@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/authz/explain"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/store/pebblestore"
+	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/value"
 )
 
@@ -52,25 +51,15 @@ Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
 			if err != nil {
 				return usage("--as: %w", err)
 			}
-			d, err := readDefinition(file)
+			p, err := readPolicy(file)
 			if err != nil {
-				return usage("%w", err)
+				return err
 			}
-			p, err := authz.Compile(d)
-			if err != nil {
-				return usage("%w", err)
-			}
-			if _, err := os.Stat(dir); err != nil { // opening would make it
-				return usage("%w", err)
-			}
-			st, err := pebblestore.Open(dir, pebblestore.Options{})
-			if err != nil {
-				return usage("%w; does a server have it open?", err)
-			}
-			answer, err := explain.Ask(cmd.Context(), st, p, who, q)
-			if e := st.Close(); err == nil {
-				err = e
-			}
+			var answer *explain.Answer
+			err = withStopped(dir, "does a server have it open?", func(st store.Store) (err error) {
+				answer, err = explain.Ask(cmd.Context(), st, p, who, q)
+				return err
+			})
 			if err != nil {
 				return usage("%w", err)
 			}

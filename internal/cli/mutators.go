@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/syncline/syncline"
 	"github.com/syncline/syncline/mutator"
@@ -28,23 +26,15 @@ func readMutators(path string) (mutator.Set, error) {
 
 // reloadMutators reads them again at each SIGHUP. A script that does not load changes nothing.
 func reloadMutators(ctx context.Context, log *slog.Logger, server *syncline.Server, path string) {
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGHUP)
-	defer signal.Stop(again)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-again:
-		}
+	atHangups(ctx, func() {
 		set, err := readMutators(path)
 		if err == nil {
 			err = server.SetMutators(set)
 		}
 		if err != nil {
 			log.Error("the mutators were not changed: those before them stay in force", "error", err)
-			continue
+			return
 		}
 		log.Info("the mutators have changed")
-	}
+	})
 }

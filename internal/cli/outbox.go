@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -15,7 +14,7 @@ import (
 
 	"github.com/syncline/syncline/internal/admin"
 	"github.com/syncline/syncline/outbox"
-	"github.com/syncline/syncline/store/pebblestore"
+	"github.com/syncline/syncline/store"
 )
 
 // outboxFlags say which dead letters are meant, and where they are.
@@ -150,18 +149,13 @@ func (o *outboxFlags) change(ctx context.Context, s streams, verb string, do fun
 
 // stopped opens the store of a server that does not run.
 func (o *outboxFlags) stopped(ctx context.Context, do func(*outbox.Ledger) error) error {
-	if _, err := os.Stat(o.dir); err != nil {
-		return usage("%w", err) // opening would make what is not there
-	}
-	st, err := pebblestore.Open(o.dir, pebblestore.Options{})
-	if err != nil {
-		return usage("%s: %w; while a server has it open, leave --dir out", o.dir, err)
-	}
-	l, err := outbox.OpenLedger(ctx, st, nil)
-	if err == nil {
-		err = do(l)
-	}
-	return errors.Join(err, st.Close())
+	return withStopped(o.dir, "while a server has it open, leave --dir out", func(st store.Store) error {
+		l, err := outbox.OpenLedger(ctx, st, nil)
+		if err == nil {
+			err = do(l)
+		}
+		return err
+	})
 }
 
 // ask asks the running server.

@@ -69,6 +69,23 @@ func readTokens(path string) (*token.Config, error) {
 // reload reads the definition again at each SIGHUP, until ctx ends. One that does
 // not compile leaves the present one in force.
 func reload(ctx context.Context, log *slog.Logger, server *syncline.Server, path string) {
+	atHangups(ctx, func() {
+		app, err := readApp(path)
+		var warnings []string
+		if err == nil {
+			warnings, err = app.apply(server)
+		}
+		if err != nil {
+			log.Error("the definition was not changed: the one before it stays in force", "error", err)
+			return
+		}
+		log.Info("the definition has changed", "version", app.definition.Version())
+		warn(log, warnings)
+	})
+}
+
+// atHangups does something at each SIGHUP, until ctx ends.
+func atHangups(ctx context.Context, do func()) {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
@@ -77,18 +94,8 @@ func reload(ctx context.Context, log *slog.Logger, server *syncline.Server, path
 		case <-ctx.Done():
 			return
 		case <-again:
+			do()
 		}
-		app, err := readApp(path)
-		var warnings []string
-		if err == nil {
-			warnings, err = app.apply(server)
-		}
-		if err != nil {
-			log.Error("the definition was not changed: the one before it stays in force", "error", err)
-			continue
-		}
-		log.Info("the definition has changed", "version", app.definition.Version())
-		warn(log, warnings)
 	}
 }
 

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/authz/explain"
-	"github.com/syncline/syncline/store/pebblestore"
+	"github.com/syncline/syncline/store"
 )
 
 // maxCompared bounds the entries that rules diff looks at.
@@ -31,12 +30,9 @@ definitions have to compile.`,
 			}
 			var policies [2]*authz.Policy
 			for i, file := range args {
-				app, err := readApp(file)
-				if err != nil {
-					return usage("%w", err)
-				}
-				if policies[i], err = authz.Compile(app.definition); err != nil {
-					return usage("%s: %w", file, app.locate(err))
+				var err error
+				if policies[i], err = readPolicy(file); err != nil {
+					return err
 				}
 			}
 			var who []*authz.Session
@@ -47,17 +43,12 @@ definitions have to compile.`,
 				}
 				who = append(who, one)
 			}
-			if _, err := os.Stat(dir); err != nil { // opening would make it
-				return usage("%w", err)
-			}
-			st, err := pebblestore.Open(dir, pebblestore.Options{})
-			if err != nil {
-				return usage("%w; does a server have it open?", err)
-			}
-			shifts, cut, err := explain.Compare(cmd.Context(), st, policies[0], policies[1], who, maxCompared)
-			if e := st.Close(); err == nil {
-				err = e
-			}
+			var shifts []explain.Shift
+			var cut bool
+			err := withStopped(dir, "does a server have it open?", func(st store.Store) (err error) {
+				shifts, cut, err = explain.Compare(cmd.Context(), st, policies[0], policies[1], who, maxCompared)
+				return err
+			})
 			if err != nil {
 				return err
 			}
