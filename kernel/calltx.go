@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -130,57 +128,36 @@ func (s snapshot) Scan(collection, after string) iter.Seq2[space.Entry, error] {
 				own[c.Key.ID] = true
 			}
 		}
-		ids := make([]string, 0, len(newer))
-		for id := range newer {
-			ids = append(ids, id)
-		}
-		slices.SortFunc(ids, strings.Compare)
-		show := func(e space.Entry) (more bool, err error) {
-			if t.scans++; t.scans > maxCallScans {
-				return false, t.tooLarge("the queries of a mutator look at no more than %d entries", maxCallScans)
-			}
-			if !e.Live() {
-				return true, nil
-			}
-			shown, visible, err := Show(p.guard.Sight(collection), e.Key, e.Version)
-			if err != nil || !visible && !own[e.Key.ID] {
-				return err == nil, err
-			}
-			e.Version = shown
-			if err := t.took(len(e.Payload)); err != nil {
-				return false, err
-			}
-			return yield(e, nil), nil
-		}
-		// before shows what only the plan has, up to an id; all of it if that is "".
-		before := func(id string) (more bool, err error) {
-			for more = true; more && err == nil && len(ids) > 0 && (id == "" || ids[0] < id); ids = ids[1:] {
-				more, err = show(space.Entry{Key: space.Key{Collection: collection, ID: ids[0]}, Version: newer[ids[0]]})
-			}
-			return more, err
-		}
-		for e, err := range p.reader.Scan(collection, after, p.base.Seq) {
-			more := true
-			if err == nil {
-				more, err = before(e.Key.ID)
-			}
-			if err == nil && more {
-				if _, replaced := newer[e.Key.ID]; !replaced {
-					more, err = show(e)
-				}
-			}
+		for e, err := range Overlaid(p.reader.Scan(collection, after, p.base.Seq), collection, newer) {
+			shown, err := t.show(e, own[e.Key.ID], err)
 			if err != nil {
 				yield(space.Entry{}, err)
 				return
 			}
-			if !more {
+			if shown.Live() && !yield(space.Entry{Key: e.Key, Version: shown}, nil) {
 				return
 			}
 		}
-		if _, err := before(""); err != nil {
-			yield(space.Entry{}, err)
-		}
 	}
+}
+
+// show counts an entry that a query comes upon and returns what is to be seen of it,
+// the zero Version if nothing is; of its own changes the mutation sees all.
+func (t *callTx) show(e space.Entry, own bool, err error) (space.Version, error) {
+	if err != nil {
+		return space.Version{}, err
+	}
+	if t.scans++; t.scans > maxCallScans {
+		return space.Version{}, t.tooLarge("the queries of a mutator look at no more than %d entries", maxCallScans)
+	}
+	if !e.Live() {
+		return space.Version{}, nil
+	}
+	shown, visible, err := Show(t.plan.guard.Sight(e.Key.Collection), e.Key, e.Version)
+	if err != nil || !visible && !own {
+		return space.Version{}, err
+	}
+	return shown, t.took(len(shown.Payload))
 }
 
 // free is a guard that lets all writes through: a planted bug.

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -187,47 +186,36 @@ type shown struct{ tx *callTx }
 func (s shown) Scan(collection, after string) iter.Seq2[space.Entry, error] {
 	return func(yield func(space.Entry, error) bool) {
 		t := s.tx
-		newer := map[string]*shadow{}
+		newer := map[string]space.Version{}
 		for _, layer := range []map[space.Key]*shadow{t.c.overlay.shadows, t.own} {
 			for key, sh := range layer {
 				if key.Collection == collection && key.ID > after {
-					newer[key.ID] = sh
+					newer[key.ID] = space.Version{Seq: 1, Type: space.Record, Deleted: !sh.live, Payload: sh.value}
 				}
 			}
 		}
-		ids := slices.SortedFunc(maps.Keys(newer), strings.Compare)
-		show := func(id string, record jsontext.Value) bool {
-			return yield(space.Entry{Key: space.Key{Collection: collection, ID: id}, Version: space.Version{Seq: 1, Type: space.Record, Payload: record}}, nil)
-		}
-		// before shows what only the queue holds, up to an id; all of it if that is "".
-		before := func(id string) bool {
-			for ; len(ids) > 0 && (id == "" || ids[0] < id); ids = ids[1:] {
-				if sh := newer[ids[0]]; sh.live && !show(ids[0], sh.value) {
-					return false
+		for e, err := range kernel.Overlaid(t.records(collection, after), collection, newer) {
+			if err != nil || e.Live() {
+				if !yield(e, err) {
+					return
 				}
 			}
-			return true
 		}
+	}
+}
+
+// records are the confirmed entries of a collection.
+func (t *callTx) records(collection, after string) iter.Seq2[space.Entry, error] {
+	return func(yield func(space.Entry, error) bool) {
 		for e, err := range t.view.Scan(collection, after) {
-			if err != nil {
-				yield(space.Entry{}, err)
-				return
+			record := jsontext.Value(nil)
+			if err == nil {
+				_, record, err = decodeConfirmed(e.Key, e.Payload)
 			}
-			if !before(e.Key.ID) {
-				return
-			}
-			if newer[e.Key.ID] != nil {
-				continue // it comes with the next round of before
-			}
-			_, record, err := decodeConfirmed(e.Key, e.Payload)
-			if err != nil {
-				yield(space.Entry{}, err)
-				return
-			}
-			if !show(e.Key.ID, record) {
+			e.Version = space.Version{Seq: 1, Type: space.Record, Payload: record} // numbers are the server's to give
+			if !yield(e, err) || err != nil {
 				return
 			}
 		}
-		before("")
 	}
 }

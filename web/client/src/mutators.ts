@@ -21,14 +21,14 @@
  * @module
  */
 
-import type { Json, Mutation, SpaceOptions } from "./api.js";
+import type { Mutation, SpaceOptions } from "./api.js";
 import type { Client } from "./client.js";
 import type { AnyApp, App, Args, KindsOf } from "./define.js";
 import { report } from "./emitter.js";
 import { SynclineError } from "./errors.js";
 import { spell } from "./invalid.js";
 import type { Play, Player } from "./player.js";
-import { Refusal, Stage } from "./stage.js";
+import { copy, Refusal, Stage } from "./stage.js";
 import { validate, type StandardSchema } from "./standard.js";
 import { typed, type Schemas, type TypedSpace } from "./typed.js";
 
@@ -117,9 +117,4 @@ function kindOf(app: AnyApp, kind: string): Kind {
 
 function isStandard(schema: unknown): schema is StandardSchema {
   return (typeof schema === "object" || typeof schema === "function") && schema !== null && "~standard" in schema;
-}
-
-/** A copy of JSON, which a mutator may do with as it likes. */
-function copy(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
 }

@@ -92,7 +92,7 @@ export class Stage {
   }
 }
 
-/** The device's own records are shared: a mutator gets copies. */
-function copy(value: Doc): Doc {
-  return JSON.parse(JSON.stringify(value)) as Doc;
+/** A copy of JSON. The device's own is shared: a mutator may do with a copy as it likes. */
+export function copy<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
