@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type CDPSession, type Page } from "playwright-core";
@@ -93,6 +93,14 @@ export class Chromium {
     await ended;
     await this.#browser?.close().catch(() => undefined);
     this.#browser = undefined;
+  }
+
+  /** Makes rubbish of what its databases say of themselves, while it does not run. */
+  async damage(): Promise<void> {
+    const databases = join(this.#profile, "Default/IndexedDB");
+    const files = (await readdir(databases, { recursive: true })).filter((name) => /MANIFEST-|\.sqlite|\.db$/.test(name));
+    if (files.length === 0) throw new Error(`${databases} has no database that this knows how to damage`);
+    for (const name of files) await writeFile(join(databases, name), "rubbish ".repeat(100));
   }
 
   async remove(): Promise<void> {

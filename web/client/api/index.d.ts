@@ -91,6 +91,7 @@ interface ClientOptions {
 
 interface Store {
     readonly kind: "memory" | "indexeddb" | "file";
+    readonly wiped?: string | undefined;
     get(keys: readonly string[]): Promise<readonly (string | undefined)[]>;
     range(from: string, to: string): Promise<readonly (readonly [
         key: string,

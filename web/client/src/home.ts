@@ -217,11 +217,11 @@ export class Home implements Household {
     }
   }
 
-  /** What the witness says of a store that is empty. */
+  /** What the browser or the witness says of a store that is empty. */
   async #remembered(store: Store): Promise<StorageStatus | undefined> {
     const { witness, name } = this.#options;
     const unsent = witness?.getItem(name) ?? undefined;
-    if (unsent === undefined) return undefined;
+    if (unsent === undefined && store.wiped === undefined) return undefined;
     try {
       const [epoch] = await store.get([EPOCH]);
       if (epoch !== undefined) return undefined;
@@ -230,7 +230,8 @@ export class Home implements Household {
     }
     witness?.removeItem(name);
     const lost = Number(unsent) || 0;
-    return { kind: "disk", message: "the browser has removed what was stored; it is fetched again", ...(lost > 0 && { lost }) };
+    const why = store.wiped === undefined ? "" : `, since it found it damaged (${store.wiped})`;
+    return { kind: "disk", message: `the browser has removed what was stored${why}; it is fetched again`, ...(lost > 0 && { lost }) };
   }
 
   #tell(storage: StorageStatus): void {

@@ -19,9 +19,15 @@ export async function openIndexedDB(name: string, factory?: IDBFactory, patience
     // There may be no such name, and reading it may throw (a sandboxed frame).
     const idb = factory ?? indexedDB;
     const request = idb.open(name, VERSION);
-    request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
+    let wiped: string | undefined;
+    request.onupgradeneeded = (event) => {
+      request.result.createObjectStore(TABLE);
+      // Chromium alone says it: a database that it finds damaged, as after a kill at a bad moment, it deletes and begins anew.
+      const { dataLoss, dataLossMessage } = event as IDBVersionChangeEvent & { dataLoss?: string; dataLossMessage?: string };
+      if (dataLoss === "total") wiped = dataLossMessage;
+    };
     const db = await answer(request, patience);
-    if (db.objectStoreNames.contains(TABLE)) return new IndexedDBStore(db, idb, patience);
+    if (db.objectStoreNames.contains(TABLE)) return new IndexedDBStore(db, idb, patience, wiped);
     db.close();
     throw new Error("the database is something else's");
   } catch (cause) {
@@ -65,6 +71,7 @@ function span(from: string, to: string): IDBKeyRange | undefined {
 
 class IndexedDBStore implements Store {
   readonly kind = "indexeddb";
+  readonly wiped: string | undefined;
   readonly #db: IDBDatabase;
   readonly #idb: IDBFactory;
   readonly #patience: number;
@@ -72,7 +79,8 @@ class IndexedDBStore implements Store {
   /** Settles when all calls so far have; never rejects. */
   #calls: Promise<unknown> = Promise.resolve();
 
-  constructor(db: IDBDatabase, idb: IDBFactory, patience: number) {
+  constructor(db: IDBDatabase, idb: IDBFactory, patience: number, wiped: string | undefined) {
+    this.wiped = wiped;
     this.#db = db;
     this.#idb = idb;
     this.#patience = patience;

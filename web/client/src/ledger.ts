@@ -77,7 +77,7 @@ export class Ledger {
 
   /** Gives places where nothing is stored. */
   place(): void {
-    for (const item of this.#unsaved.splice(0)) this.#desk.step(this.#desk.replica.place(item, ++this.#order));
+    this.#desk.step(this.#desk.replica.place(this.#unsaved.splice(0).map((item) => [item, ++this.#order])));
     this.#retried = [];
     this.#placed();
   }
@@ -123,26 +123,43 @@ export class Ledger {
     const { queue } = replica;
     for (const item of stored) if (item.wire > queue.wire) this.#early.set(item.wire, item);
     let placed = false;
-    for (let next = this.#early.get(queue.wire + 1); next !== undefined; next = this.#early.get(queue.wire + 1)) {
+    for (;;) {
+      const row = this.#row();
+      this.#adopt(row);
+      placed ||= row.length > 0;
+      const next = this.#early.get(queue.wire + 1);
+      if (next === undefined || !this.#done.has(next.id)) break;
       this.#early.delete(next.wire);
-      this.#numbered = next.wire;
-      if (this.#done.has(next.id)) {
-        queue.skip(next.wire);
-        continue;
-      }
-      this.#adopt(next);
-      placed = true;
+      queue.skip((this.#numbered = next.wire));
     }
     clearTimeout(this.#hole);
     this.#hole = this.#early.size === 0 ? undefined : setTimeout(() => void this.#desk.run(() => this.#desk.resync()), HOLE);
     if (placed) this.#placed();
   }
 
-  #adopt({ id, order, body }: Stored): void {
+  /** Takes what is to be placed next: what follows on the last wire id without a gap, up to something that is done with, or has its place already. */
+  #row(): Stored[] {
+    const { queue } = this.#desk.replica;
+    const row: Stored[] = [];
+    for (let wire = queue.wire + 1; ; wire++) {
+      const next = this.#early.get(wire);
+      if (next === undefined || this.#done.has(next.id) || (queue.get(next.id)?.order ?? UNSAVED) < UNSAVED) return row;
+      this.#early.delete(wire);
+      row.push(next);
+      this.#numbered = wire;
+    }
+  }
+
+  /** Places what is stored, in this order, and shows of it what does not show yet. */
+  #adopt(stored: readonly Stored[]): void {
     const { replica } = this.#desk;
-    this.#desk.step(replica.adopt(id, read(body)));
-    const item = replica.queue.get(id);
-    if (item !== undefined && item.order >= UNSAVED) this.#desk.step(replica.place(item, order));
+    const rows: [Item, number][] = [];
+    for (const { id, order, body } of stored) {
+      this.#desk.step(replica.adopt(id, read(body)));
+      const item = replica.queue.get(id);
+      if (item !== undefined && item.order >= UNSAVED) rows.push([item, order]);
+    }
+    if (rows.length > 0) this.#desk.step(replica.place(rows));
   }
 
   /** Makes the queue and the rejected list what the store has. True if that is sent under another client id than before. */
@@ -195,7 +212,7 @@ export class Ledger {
     for (;;) {
       const { count, queue } = await vault.pending();
       // What other tabs have stored and this one has not heard of; all else is here, or done with.
-      for (const item of queue) if (item.wire > this.#numbered && !this.#done.has(item.id)) this.#adopt(item);
+      this.#adopt(queue.filter(({ id, wire }) => wire > this.#numbered && !this.#done.has(id)));
       this.#numbered = count.wire;
       if (await this.#write(vault, house.epoch, count)) break;
     }

@@ -212,8 +212,8 @@ export class Mirror {
       if (replica.loaded(collection)) continue;
       for (const { patch, rev: own } of this.#passed) {
         if (own !== undefined && own <= rev) continue;
-        const { covers } = coverOf(patch.drop ?? []);
-        for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
+        const { names, covers } = coverOf(patch.drop ?? []);
+        if (names.has(collection)) for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
         for (const [name, id, version, value] of patch.put) {
           if (name === collection) entries.set(id, { collection, id, version, value, state: "confirmed" });
         }

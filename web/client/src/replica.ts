@@ -171,26 +171,28 @@ export class Replica {
     return { item, step: recorder.finish() };
   }
 
-  /** Shows a mutation of another tab or from the store, `order` undefined if it is not stored yet. One that is there already has no effect. */
-  adopt(id: string, prepared: Prepared, order = UNSAVED + ++this.#serial): Step {
+  /** Shows a mutation of another tab, at the end of the queue. One that is there already has no effect. */
+  adopt(id: string, prepared: Prepared): Step {
     const recorder = this.#record();
-    if (this.#queue.get(id) === undefined) {
-      const item = new Item(id, order, prepared, false);
-      this.#queue.add(item);
-      this.#overlay.insert(item);
-      this.#overlay.rebase(item.keys);
-      recorder.queued.push(item);
-    }
+    if (this.#queue.get(id) === undefined) this.#push(new Item(id, UNSAVED + ++this.#serial, prepared, false));
     return recorder.finish();
   }
 
-  /** A queued mutation is stored: it gets its place and the next id on the wire. */
-  place(item: Item, order: number): Step {
+  /**
+   * Queued mutations are stored: they get their places and, in this order, the next ids on the wire. Those of one step cost one replay,
+   * however many there are.
+   */
+  place(items: readonly (readonly [item: Item, order: number])[]): Step {
     const recorder = this.#record();
-    this.#shift(item, order);
-    this.#queue.assign(item, order);
-    item.stored();
-    if (item.played && item.played.seed !== this.#seed(item)) this.#overlay.rebaseAll(); // another tab was quicker: the id is not the one that was expected
+    const moved: Key[] = [];
+    for (const [item, order] of items) {
+      if (this.#overlay.move(item, order)) moved.push(...item.keys);
+      this.#queue.assign(item, order);
+      item.stored();
+    }
+    this.#overlay.rebase(moved);
+    // Another tab was quicker: the id is not the one that was expected.
+    if (items.some(([item]) => item.played && item.played.seed !== this.#seed(item))) this.#overlay.rebaseAll();
     return recorder.finish();
   }
 

@@ -28,6 +28,8 @@ export interface UpdateOptions {
  */
 export interface Store {
   readonly kind: "memory" | "indexeddb" | "file";
+  /** Why the browser has thrown away what was in it, if it did so when this was opened and says so; all of it is gone then. */
+  readonly wiped?: string | undefined;
   /** The values of keys as of one moment, in the order of `keys`. */
   get(keys: readonly string[]): Promise<readonly (string | undefined)[]>;
   /** What is from `from` up to but not including `to`, in order, as of one moment. */

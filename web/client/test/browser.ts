@@ -93,6 +93,8 @@ export class FakeTab {
   #frozen: (() => void)[] | undefined;
   readonly #browser: FakeBrowser;
   readonly #channels = new Set<FakeChannel>();
+  /** When what this tab posted last reaches a channel, in milliseconds since 1970. */
+  readonly #arrival = new Map<FakeChannel, number>();
 
   constructor(browser: FakeBrowser) {
     this.#browser = browser;
@@ -138,9 +140,11 @@ export class FakeTab {
       for (const channel of tab.#channels) {
         if (channel.name !== name || (tab === this)) continue;
         const deliver = (): void => tab.run(() => channel.onmessage?.({ data: JSON.parse(text) as unknown } as MessageEvent));
-        const delay = this.#browser.delay();
-        if (delay === 0) deliver();
-        else setTimeout(deliver, delay);
+        // A channel may be late, but it keeps the order in which one page has posted.
+        const at = Math.max(Date.now() + this.#browser.delay(), this.#arrival.get(channel) ?? 0);
+        this.#arrival.set(channel, at);
+        if (at <= Date.now()) deliver();
+        else setTimeout(deliver, at - Date.now());
       }
     }
   }

@@ -76,7 +76,7 @@ let made = 0;
 
 /** As if it were stored at once. */
 function placed(replica: Replica, { item, step }: ReturnType<Replica["mutate"]>): Step {
-  replica.place(item, made);
+  replica.place([[item, made]]);
   return step;
 }
 

@@ -47,7 +47,7 @@ function show(replica: Replica, collections: Iterable<string>): { visible: unkno
 function run(vector: Vector): void {
   const replica = new Replica();
   let n = 0; // as if stored at once
-  const placed = (made: ReturnType<Replica["mutate"]>): unknown => replica.place(made.item, n);
+  const placed = (made: ReturnType<Replica["mutate"]>): unknown => replica.place([[made.item, n]]);
   const collections = new Set(JSON.stringify(vector).match(/"(cards|people|notes)"/g)?.map((s) => s.slice(1, -1)) ?? []);
   const diff = ({ to, ...rest }: Diff): void => {
     const result = replica.diff({ t: "diff", space: "s", view: "v", from: replica.cursor ?? "0", to: cursorAt(to), ...rest });

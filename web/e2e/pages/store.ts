@@ -2,6 +2,17 @@
 import { Client } from "@syncline/client";
 
 const query = new URLSearchParams(location.search);
+/** What Chromium says of databases that it has found damaged and thrown away; asked past the client. */
+const wiped: string[] = [];
+const { open } = IDBFactory.prototype;
+IDBFactory.prototype.open = function (this: IDBFactory, ...args: [string, number?]) {
+  const request = open.apply(this, args);
+  request.addEventListener("upgradeneeded", (event) => {
+    const { dataLoss, dataLossMessage } = event as IDBVersionChangeEvent & { dataLoss?: string; dataLossMessage?: string };
+    if (dataLoss === "total") wiped.push(String(dataLossMessage));
+  });
+  return request;
+};
 const client = new Client({ url: location.origin, user: query.get("user") ?? "ada" });
 const space = client.space(query.get("space") ?? "team/none", { view: [{ in: "cards" }] });
 const cards = space.query({ in: "cards" });
@@ -21,6 +32,7 @@ const page = {
   space,
   cards,
   saved,
+  wiped,
   mark,
   /** Takes back what a test has planted. */
   relieve: (): unknown => undefined,
