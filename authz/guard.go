@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
@@ -44,7 +45,7 @@ type guard struct {
 	knows     *standing
 	asked     func(collection string, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked; nil: nobody does
 	whole     bool                                                    // a mutator writes that may do everything: what fits the schema and the constraints
-	pending
+	staged    *constraint.Index                                       // what constraints count with the mutation
 }
 
 // refused is what is said of whatever may not be written: the same whether it exists or not.
@@ -77,11 +78,10 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	if err != nil {
 		return nil, err
 	}
-	if err := describe(in, key, old, next); err != nil {
+	if err := describe(in, key, old, next, state.Doc); err != nil {
 		return nil, err
 	}
 	ask := c.writes(in.Op)
-	g.remember(g.rights.rules, key, in.Old, in.New)
 	if g.asked != nil {
 		g.asked(key.Collection, ask, in)
 	}
@@ -124,12 +124,20 @@ func (g *guard) standing() *standing {
 func (g *guard) sight(collection string) *Scope { return g.standing().sight(collection) }
 
 // sees reports whether the principal may see an entry.
-func (g *guard) sees(key space.Key, v space.Version) (bool, error) {
-	if g.whole {
+func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, error) {
+	if g.whole || !v.Live() {
 		return v.Live(), nil
 	}
-	_, visible, err := kernel.Show(g.sight(key.Collection), key, v)
-	return visible, err
+	sight := g.sight(key.Collection)
+	if sight.all(key.Collection) {
+		return true, nil
+	}
+	doc, err := state.Doc(key, v)
+	if err != nil {
+		return false, err
+	}
+	_, _, visible := sight.See(key.Collection, doc)
+	return visible, nil
 }
 
 // Sight implements kernel.Guard.

@@ -113,6 +113,6 @@ func lookup(state kernel.State) func(collection, id string) (map[string]any, err
 		if err != nil {
 			return nil, err
 		}
-		return kernel.Doc(key, v)
+		return state.Doc(key, v)
 	}
 }

@@ -119,6 +119,12 @@ func (s *Scope) See(collection string, doc map[string]any) (shown map[string]any
 	return shown, whole, of.grants.Allows(doc)
 }
 
+// all reports whether every entry of a collection may be seen, whatever it holds.
+func (s *Scope) all(collection string) bool {
+	of := s.sights[collection]
+	return s == everything || of != nil && of.grants.All()
+}
+
 // mask returns an entry without what is hidden in it: itself, if that is nothing.
 func (of *sight) mask(doc map[string]any) (shown map[string]any, whole bool) {
 	shown, whole = doc, true
