@@ -39,7 +39,7 @@ var known = map[string]bool{
 	"ReadOnly": true, "WriteOnly": true, "Examples": true, "Deprecated": true,
 	"Types": true, "Required": true, "Properties": true, "AdditionalProperties": true, "Items2020": true, "Ref": true, "AllOf": true, "AnyOf": true,
 	"Enum": true, "Const": true, "MinLength": true, "MaxLength": true, "Pattern": true, "Format": true, "Minimum": true, "Maximum": true,
-	"MinItems": true, "MaxItems": true,
+	"MinItems": true, "MaxItems": true, "Bool": true,
 }
 
 // sieving makes sieves of the parts of one schema. One that is under way is nil: what contains itself is left to the library.
@@ -62,7 +62,7 @@ func (c sieving) of(s *jsonschema.Schema) (_ *sieve, ok bool) {
 			*to = *from
 		}
 	}
-	ok = s.DraftVersion == 2020 && bound(s.Minimum, &out.min) && bound(s.Maximum, &out.max)
+	ok = s.DraftVersion == 2020 && (s.Bool == nil || *s.Bool) && bound(s.Minimum, &out.min) && bound(s.Maximum, &out.max)
 	if s.Types != nil {
 		out.types = s.Types.ToStrings()
 	}
