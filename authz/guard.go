@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
@@ -41,11 +42,10 @@ type guard struct {
 	rights    Rights
 	relations *Relations
 	now       time.Time
-	related   func(string) rule.Set
-	scopes    map[string]*Scope                                       // by collection
+	knows     *standing
 	asked     func(collection string, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked; nil: nobody does
 	whole     bool                                                    // a mutator writes that may do everything: what fits the schema and the constraints
-	pending
+	staged    *constraint.Index                                       // what constraints count with the mutation
 }
 
 // refused is what is said of whatever may not be written: the same whether it exists or not.
@@ -67,22 +67,21 @@ func (c *collection) writes(op string) *rule.Rule {
 
 func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Version, error), next space.Version) (*space.Refusal, error) {
 	c := g.rights.rules.collection(key.Collection)
-	related := g.relate()
-	if c == nil || !g.rights.open(related) {
+	standing := g.standing()
+	if c == nil || !standing.open {
 		return refused(key), nil
 	}
-	in := g.rights.input(related)
+	in := g.rights.input(standing.related)
 	in.Now = g.now
 	in.Lookup = lookup(state)
 	old, err := was()
 	if err != nil {
 		return nil, err
 	}
-	if err := describe(in, key, old, next); err != nil {
+	if err := describe(in, key, old, next, state.Doc); err != nil {
 		return nil, err
 	}
 	ask := c.writes(in.Op)
-	g.remember(g.rights.rules, key, in.Old, in.New)
 	if g.asked != nil {
 		g.asked(key.Collection, ask, in)
 	}
@@ -113,27 +112,32 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	return nil, nil
 }
 
-// sight is what the principal may see of a collection. A guard is made for one
-// mutation: it does not change meanwhile.
-func (g *guard) sight(collection string) *Scope {
-	s := g.scopes[collection]
-	if s == nil {
-		s = g.rights.scope([]string{collection}, g.relate())
-		if g.scopes == nil {
-			g.scopes = map[string]*Scope{}
-		}
-		g.scopes[collection] = s
+// standing is the principal's. A guard is made for one mutation: it does not change meanwhile.
+func (g *guard) standing() *standing {
+	if g.knows == nil {
+		g.knows = g.relations.standing(g.rights)
 	}
-	return s
+	return g.knows
 }
 
+// sight is what the principal may see of a collection.
+func (g *guard) sight(collection string) *Scope { return g.standing().sight(collection) }
+
 // sees reports whether the principal may see an entry.
-func (g *guard) sees(key space.Key, v space.Version) (bool, error) {
-	if g.whole {
+func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, error) {
+	if g.whole || !v.Live() {
 		return v.Live(), nil
 	}
-	_, visible, err := kernel.Show(g.sight(key.Collection), key, v)
-	return visible, err
+	sight := g.sight(key.Collection)
+	if sight.all(key.Collection) {
+		return true, nil
+	}
+	doc, err := state.Doc(key, v)
+	if err != nil {
+		return false, err
+	}
+	_, _, visible := sight.See(key.Collection, doc)
+	return visible, nil
 }
 
 // Sight implements kernel.Guard.
@@ -176,15 +180,6 @@ func (g *guard) Decisive(key space.Key, v space.Version) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// relate is what the relations hold for the principal. A guard is made for one
-// mutation: they do not change meanwhile.
-func (g *guard) relate() func(string) rule.Set {
-	if g.related == nil {
-		g.related = g.relations.of(g.rights.session.user)
-	}
-	return g.related
 }
 
 // changed lists the outermost fields in which two records differ, in order.

@@ -75,18 +75,18 @@ func (r *Rules) Wants(h *Hook, change kernel.Delta, now time.Time) (bool, error)
 		return false, err
 	}
 	in := &rule.Input{Space: r.vars, Now: now}
-	if err := describe(in, change.Key, was, change.New); err != nil {
+	if err := describe(in, change.Key, was, change.New, kernel.Doc); err != nil {
 		return false, err
 	}
 	return h.when.Eval(in)
 }
 
-// describe tells a rule of a change of an entry.
-func describe(in *rule.Input, key space.Key, old, next space.Version) (err error) {
-	if in.Old, err = kernel.Doc(key, old); err != nil {
+// describe tells a rule of a change of an entry, of whose versions read reads the records.
+func describe(in *rule.Input, key space.Key, old, next space.Version, read func(space.Key, space.Version) (map[string]any, error)) (err error) {
+	if in.Old, err = read(key, old); err != nil {
 		return err
 	}
-	if in.New, err = kernel.Doc(key, next); err != nil {
+	if in.New, err = read(key, next); err != nil {
 		return err
 	}
 	in.Op, in.Changed = Op(old, next), changed(in.Old, in.New)

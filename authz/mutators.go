@@ -73,19 +73,19 @@ func (unguarded) Call(kernel.State, string, jsontext.Value) (*space.Refusal, err
 
 // Call implements kernel.Guard. A mutator that nobody may call looks like one that does not exist.
 func (g *guard) Call(state kernel.State, name string, args jsontext.Value) (*space.Refusal, error) {
-	related := g.relate()
+	standing := g.standing()
 	m := (*callable)(nil)
 	if k := g.rights.rules.kind; k != nil {
 		m = k.mutators[name]
 	}
-	if m == nil || m.allow == nil || !g.rights.open(related) {
+	if m == nil || m.allow == nil || !standing.open {
 		return refused(space.Key{}), nil
 	}
 	tree, err := value.ParseAny(args)
 	if err != nil {
 		return nil, err
 	}
-	in := g.rights.input(related)
+	in := g.rights.input(standing.related)
 	in.Now, in.Lookup, in.Args = g.now, lookup(state), tree
 	if ok, err := m.allow.Eval(in); err != nil || !ok {
 		return refused(space.Key{}), nil // a rule that fails denies
@@ -113,6 +113,6 @@ func lookup(state kernel.State) func(collection, id string) (map[string]any, err
 		if err != nil {
 			return nil, err
 		}
-		return kernel.Doc(key, v)
+		return state.Doc(key, v)
 	}
 }

@@ -17,6 +17,8 @@ type Relations struct {
 	// By relation and subject; the numbers say how many entries say so.
 	held map[string]map[string]rule.Set
 
+	standings map[*Session]*standing // as of held
+
 	facts *constraint.Index // nil: there are no constraints. Guards keep it up to date
 }
 
@@ -151,6 +153,7 @@ func (r *Relations) count(name string, rel *relation, key space.Key, v space.Ver
 }
 
 func (r *Relations) add(name, user, object string, by int) {
+	r.forget(user)
 	if r.held == nil {
 		r.held = map[string]map[string]rule.Set{}
 	}
@@ -208,22 +211,41 @@ func (r *Relations) of(user string) func(relation string) rule.Set {
 	return func(name string) rule.Set {
 		set, ok := sets[name]
 		if !ok {
-			set = maps.Clone(r.held[name][user])
-			if r.base != nil {
-				set = maps.Clone(r.base.held[name][user])
-				for object, by := range r.held[name][user] {
-					if set == nil {
-						set = rule.Set{}
-					}
-					if set[object] += by; set[object] == 0 {
-						delete(set, object)
-					}
-				}
-			}
+			set = maps.Clone(r.set(name, user))
 			sets[name] = set
 		}
 		return set
 	}
+}
+
+// related is of for whoever forgets it when something changes.
+func (r *Relations) related(user string) func(relation string) rule.Set {
+	if r.base == nil {
+		return func(name string) rule.Set { return r.held[name][user] }
+	}
+	return r.of(user)
+}
+
+// set is what a relation holds for a user now; it is not to be kept.
+func (r *Relations) set(name, user string) rule.Set {
+	own := r.held[name][user]
+	if r.base == nil {
+		return own
+	}
+	set := r.base.set(name, user)
+	if len(own) == 0 {
+		return set
+	}
+	set = maps.Clone(set)
+	for object, by := range own {
+		if set == nil {
+			set = rule.Set{}
+		}
+		if set[object] += by; set[object] == 0 {
+			delete(set, object)
+		}
+	}
+	return set
 }
 
 // at reads what one user's relations held as of a snapshot.

@@ -31,19 +31,20 @@ type hidden struct {
 // Scope is what may be seen of these collections, as of what the relations hold
 // now.
 func (r Rights) Scope(collections []string, now *Relations) *Scope {
-	return r.scope(collections, now.of(r.session.user))
+	related := now.of(r.session.user)
+	return r.scope(collections, r.open(related), related)
 }
 
 // ScopeAt is Scope as of a snapshot. It reads the collections that relations look at.
 func (r Rights) ScopeAt(collections []string, s kernel.Snapshot) (*Scope, error) {
 	if r.rules.anything {
-		return r.scope(collections, nil), nil
+		return r.scope(collections, r.Unlimited(), nil), nil
 	}
 	related, err := r.rules.at(s, r.session.user)
 	if err != nil {
 		return nil, err
 	}
-	return r.scope(collections, related), nil
+	return r.scope(collections, r.open(related), related), nil
 }
 
 var (
@@ -51,11 +52,12 @@ var (
 	nothing    = &Scope{id: "-"}
 )
 
-func (r Rights) scope(collections []string, related func(string) rule.Set) *Scope {
+// scope is what may be seen by somebody who may open the space or not.
+func (r Rights) scope(collections []string, open bool, related func(string) rule.Set) *Scope {
 	if r.Unlimited() {
 		return everything
 	}
-	if !r.open(related) {
+	if !open {
 		return nothing
 	}
 	s := &Scope{open: true, sights: make(map[string]*sight, len(collections))}
@@ -115,6 +117,12 @@ func (s *Scope) See(collection string, doc map[string]any) (shown map[string]any
 	}
 	shown, whole = of.mask(doc)
 	return shown, whole, of.grants.Allows(doc)
+}
+
+// all reports whether every entry of a collection may be seen, whatever it holds.
+func (s *Scope) all(collection string) bool {
+	of := s.sights[collection]
+	return s == everything || of != nil && of.grants.All()
 }
 
 // mask returns an entry without what is hidden in it: itself, if that is nothing.

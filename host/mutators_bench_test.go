@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -53,7 +54,7 @@ func moveInGo(tx *mutator.Tx, t transfer) error {
 }
 
 // BenchmarkMutators holds a script and a Go mutator with three reads and two writes against a plain mutation of
-// the same two writes, all through Do on a synced store, eight callers at once.
+// the same two writes, all through Do.
 func BenchmarkMutators(b *testing.B) {
 	set, err := script.Load(move, script.Options{})
 	if err != nil {
@@ -67,33 +68,32 @@ func BenchmarkMutators(b *testing.B) {
 	const text = "some sixty bytes of text, as a card would have them in its title"
 	args := jsontext.Value(`{"from":"a","n":1,"to":"b"}`)
 	value := fmt.Appendf(nil, `{"n":1,"text":%q}`, text)
-	for name, m := range map[string]space.Mutation{
-		"plain":  {Ops: []space.Op{{Op: "put", In: "cards", ID: "a", Value: value}, {Op: "put", In: "cards", ID: "b", Value: value}}},
-		"script": {Call: "move", Args: args},
-		"go":     {Call: "go", Args: args},
-	} {
-		b.Run(name, func(b *testing.B) {
-			h := newHost(b, host.Options{Store: stores["pebble"](b), Mutators: runner})
-			who := mustIdentify(b)
-			first := space.Mutation{Ops: []space.Op{
-				{Op: "put", In: "cards", ID: "a", Value: fmt.Appendf(nil, `{"n":1000000000,"text":%q}`, text)},
-				{Op: "put", In: "cards", ID: "b", Value: value},
-				{Op: "put", In: "cards", ID: "rules", Value: []byte(`{"least":0}`)},
-			}}
-			if _, _, err := h.Do(b.Context(), who, path, "", []space.Mutation{first}); err != nil {
-				b.Fatal(err)
-			}
-			b.SetParallelism(4)
-			b.ReportAllocs()
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					out, _, err := h.Do(b.Context(), who, path, "", []space.Mutation{m})
-					if err != nil || out[0].Kind != space.Applied {
-						b.Fatal(out, err)
+	for _, engine := range []string{"memory", "pebble"} {
+		for _, callers := range []int{1, 32} {
+			b.Run(fmt.Sprint(engine, "/", callers), func(b *testing.B) {
+				calls := func(name string, m space.Mutation) side {
+					h := newHost(b, host.Options{Store: stores[engine](b), Mutators: runner})
+					who := mustIdentify(b)
+					do := func(m space.Mutation) {
+						out, _, err := h.Do(context.Background(), who, path, "", []space.Mutation{m})
+						if err != nil || out[0].Kind != space.Applied {
+							b.Error(out, err)
+						}
 					}
+					do(space.Mutation{Ops: []space.Op{
+						{Op: "put", In: "cards", ID: "a", Value: fmt.Appendf(nil, `{"n":1000000000,"text":%q}`, text)},
+						{Op: "put", In: "cards", ID: "b", Value: value},
+						{Op: "put", In: "cards", ID: "rules", Value: []byte(`{"least":0}`)},
+					}})
+					return side{name, func(int64) { do(m) }}
 				}
+				inTurns(
+					b, callers, 4,
+					calls("plain", space.Mutation{Ops: []space.Op{{Op: "put", In: "cards", ID: "a", Value: value}, {Op: "put", In: "cards", ID: "b", Value: value}}}),
+					calls("script", space.Mutation{Call: "move", Args: args}),
+					calls("go", space.Mutation{Call: "go", Args: args}),
+				)
 			})
-		})
+		}
 	}
 }

@@ -47,6 +47,9 @@ type Writer struct {
 type State interface {
 	// Get returns the newest version of key, the zero Version if there is none.
 	Get(key space.Key) (space.Version, error)
+	// Doc returns the record of a version, nil if that is not live. It is read once,
+	// whoever asks, and must not be altered.
+	Doc(key space.Key, v space.Version) (map[string]any, error)
 }
 
 // A Proposal is what a mutation would change.

@@ -157,10 +157,15 @@ func (e *execution) op(i int, op *space.Op) error {
 		if !live {
 			return refuse(space.CodeNotFound, "", "there is no entry to patch")
 		}
-		patched, err := Patch(payload, update, e.plan.limits.Value())
+		doc, err := e.plan.docs.doc(key, space.Version{Seq: e.seq, Payload: payload})
+		if err != nil {
+			return err
+		}
+		patched, made, err := patch(doc, update, e.plan.limits.Value())
 		if err != nil {
 			return refusal(err, fmt.Sprintf("%s[%d].patch", e.at, i), key)
 		}
+		e.plan.docs.keep(patched, made)
 		return e.put(i, ".patch", key, patched)
 	case space.OpDelete:
 		_, live, err := e.payload(key, own)
@@ -180,7 +185,7 @@ func (e *execution) op(i int, op *space.Op) error {
 func (e *execution) payload(key space.Key, own *space.Change) (payload []byte, live bool, err error) {
 	var v space.Version
 	if own != nil {
-		v, _, err = Show(e.plan.guard.Sight(key.Collection), key, e.version(own))
+		v, _, err = e.plan.show(e.plan.guard.Sight(key.Collection), key, e.version(own))
 	} else {
 		v, err = e.plan.seen(key)
 	}
@@ -199,18 +204,18 @@ func (e *execution) put(op int, field string, key space.Key, made []byte) error 
 	if own := e.find(key); own != nil {
 		old, visible = e.version(own), true
 	} else if err == nil {
-		_, visible, err = Show(sight, key, old)
+		_, visible, err = e.plan.show(sight, key, old)
 	}
 	if err != nil {
 		return err
 	}
 	var was map[string]any // of one that may not be seen the guard will say that it may not be written
 	if old.Live() && visible {
-		if was, err = Doc(key, old); err != nil {
+		if was, err = e.plan.docs.doc(key, old); err != nil {
 			return err
 		}
 	}
-	record, err := value.Parse(made)
+	record, err := e.plan.docs.doc(key, space.Version{Seq: e.seq, Payload: made})
 	if err != nil {
 		return err
 	}
@@ -319,10 +324,19 @@ func Patch(payload []byte, update *selector.Update, limits value.Limits) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	if doc, err = update.Apply(doc); err != nil {
-		return nil, err
+	patched, _, err := patch(doc, update, limits)
+	return patched, err
+}
+
+// patch applies an update to a record, and returns the new one as bytes and as a record.
+func patch(doc map[string]any, update *selector.Update, limits value.Limits) (patched []byte, made map[string]any, err error) {
+	if made, err = update.Apply(doc); err != nil {
+		return nil, nil, err
 	}
-	return value.Canonical(value.Encode(doc), limits)
+	if patched, err = value.Canonical(value.Encode(made), limits); err != nil {
+		return nil, nil, err
+	}
+	return patched, made, nil
 }
 
 // refusal turns an error about a value into a refusal; what is no such error

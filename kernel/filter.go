@@ -39,10 +39,14 @@ func (v *View) Class() string { return v.class }
 // Show returns a version as the filter shows it, and whether it may be seen at all;
 // nil shows everything as it is.
 func Show(f Filter, key space.Key, v space.Version) (is space.Version, visible bool, err error) {
+	return show(f, key, v, Doc)
+}
+
+func show(f Filter, key space.Key, v space.Version, read func(space.Key, space.Version) (map[string]any, error)) (is space.Version, visible bool, err error) {
 	if f == nil || !v.Live() {
 		return v, v.Live(), nil
 	}
-	doc, err := Doc(key, v)
+	doc, err := read(key, v)
 	if err != nil {
 		return v, false, err
 	}

@@ -23,6 +23,7 @@ type Plan struct {
 	state   map[space.Key]space.Version // what the plan's commits made so far
 	read    map[space.Key]space.Version // of the base: rules, schemas and constraints look at the same again
 	clients map[space.ClientID]space.ClientState
+	docs    docs
 
 	recalled map[space.Seq]*space.Commit // read from the log, nil if trimmed
 
@@ -240,15 +241,24 @@ func (p *Plan) seen(key space.Key) (space.Version, error) {
 	if err != nil {
 		return whole, err
 	}
-	is, visible, err := Show(p.guard.Sight(key.Collection), key, whole)
+	is, visible, err := p.show(p.guard.Sight(key.Collection), key, whole)
 	if err != nil || !visible {
 		return space.Version{}, err
 	}
 	return is, nil
 }
 
+// show is Show for a version that others look at, too.
+func (p *Plan) show(f Filter, key space.Key, v space.Version) (is space.Version, visible bool, err error) {
+	return show(f, key, v, p.docs.doc)
+}
+
 // state is what the plan has made so far, as a State.
 type state struct{ plan *Plan }
+
+func (s state) Doc(key space.Key, v space.Version) (map[string]any, error) {
+	return s.plan.docs.doc(key, v)
+}
 
 func (s state) Get(key space.Key) (space.Version, error) { return s.plan.get(key) }
 

@@ -30,6 +30,7 @@ const maxStuck = 4
 type Runner struct {
 	kinds kinds
 	time  time.Duration
+	crew  *crew
 	stuck atomic.Int32
 }
 
@@ -42,11 +43,11 @@ func New(set Set, opt Options) (*Runner, error) {
 	if opt.Time == 0 {
 		opt.Time = defaultTime
 	}
-	return &Runner{kinds: all, time: opt.Time}, nil
+	return &Runner{kinds: all, time: opt.Time, crew: newCrew()}, nil
 }
 
-// Call implements kernel.Caller. The mutator runs on a goroutine of its own, but
-// reads and writes on the caller's, so that one which outlives its time touches nothing.
+// Call implements kernel.Caller. The mutator runs on a goroutine of its own while the caller waits, and
+// reads and writes through a gate that the caller shuts, so that one which outlives its time touches nothing.
 func (r *Runner) Call(c *kernel.Call, tx kernel.Tx) error {
 	f := r.kinds.find(c.Space, c.Name)
 	if f == nil {
@@ -64,36 +65,34 @@ func (r *Runner) Call(c *kernel.Call, tx kernel.Tx) error {
 func (r *Runner) bounded(f Func, c *kernel.Call, tx kernel.Tx) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	far := &remote{ctx: ctx, work: make(chan func(kernel.Tx)), done: make(chan struct{}, 1)}
+	through := &gate{tx: tx}
 	ended := make(chan error, 1)
 	copied := *c // one that outlives its time may still look at it
-	go func() { ended <- run(f, &Tx{call: &copied, tx: far, ctx: ctx}) }()
+	r.crew.do(func() { ended <- run(f, &Tx{call: &copied, tx: through, ctx: ctx}) })
 	timer := time.NewTimer(r.time)
 	defer timer.Stop()
-	late := &kernel.Fault{Reason: "time", Detail: fmt.Sprintf("it did not end within %v", r.time)}
-	for {
-		select {
-		case work := <-far.work:
-			work(tx)
-		case err := <-ended:
-			return err
-		case <-timer.C:
-			cancel()
-			timer.Reset(r.time)
-			select {
-			case err := <-ended:
-				var fault *kernel.Fault
-				if errors.As(err, &fault) {
-					late.Version = fault.Version
-				}
-			case <-timer.C:
-				r.stuck.Add(1)
-				go func() { <-ended; r.stuck.Add(-1) }()
-				late.Detail += ", nor when it was told to"
-			}
-			return late
-		}
+	select {
+	case err := <-ended:
+		through.shut()
+		return err
+	case <-timer.C:
 	}
+	cancel()
+	through.shut()
+	late := &kernel.Fault{Reason: "time", Detail: fmt.Sprintf("it did not end within %v", r.time)}
+	timer.Reset(r.time)
+	select {
+	case err := <-ended:
+		var fault *kernel.Fault
+		if errors.As(err, &fault) {
+			late.Version = fault.Version
+		}
+	case <-timer.C:
+		r.stuck.Add(1)
+		go func() { <-ended; r.stuck.Add(-1) }()
+		late.Detail += ", nor when it was told to"
+	}
+	return late
 }
 
 // maxDetail bounds what is kept of a panic, in bytes.

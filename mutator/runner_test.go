@@ -74,6 +74,7 @@ func TestLate(t *testing.T) {
 		if err := deaf.Call(&kernel.Call{Space: "a", Name: "f"}, tx); err != nil || tx.n != 1 {
 			t.Errorf("%v, %d", err, tx.n)
 		}
+		time.Sleep(time.Second) // goroutines that have nothing to do end
 	})
 }
 
@@ -102,4 +103,29 @@ func TestFind(t *testing.T) {
 			t.Errorf("%v is taken", bad)
 		}
 	}
+}
+
+// falls is a Tx whose reading panics.
+type falls struct{ counted }
+
+func (falls) Get(string, string) (jsontext.Value, error) { panic("the plan fell") }
+
+// TestPanicBelow: a panic of the plan itself is the caller's, not the mutator's, whatever that makes of it; and
+// nothing reaches the plan after it.
+func TestPanicBelow(t *testing.T) {
+	tx := &falls{}
+	r := bounded(t, func(m *mutator.Tx, _ jsontext.Value) error {
+		_, err := m.Raw("a", "b")
+		if again := m.Delete("a", "b"); err == nil || again == nil {
+			t.Errorf("%v, %v", err, again)
+		}
+		return nil
+	})
+	defer func() {
+		if p := recover(); p != "the plan fell" || tx.n != 0 {
+			t.Errorf("%v; %d writes", p, tx.n)
+		}
+	}()
+	err := r.Call(&kernel.Call{Space: "a", Name: "f"}, tx)
+	t.Errorf("no panic, but %v", err)
 }

@@ -21,7 +21,6 @@ import (
 type Update struct {
 	ops  []operation // by path; none covers another
 	root branch
-	text string
 }
 
 type operation struct {
@@ -68,7 +67,6 @@ func ParseUpdate(raw []byte, lim value.Limits) (*Update, error) {
 		}
 		u.root.insert(o.path, &u.ops[i])
 	}
-	u.text = u.spell()
 	return u, nil
 }
 
@@ -149,9 +147,7 @@ func (u *Update) Commutes() bool {
 
 // String returns the normal form, canonical JSON: sets and the list of $unset
 // are sorted.
-func (u *Update) String() string { return u.text }
-
-func (u *Update) spell() string {
+func (u *Update) String() string {
 	tree := map[string]any{}
 	for _, o := range u.ops {
 		if o.name == "$unset" {

@@ -51,9 +51,13 @@ func (x *Index) Fork() *Index {
 	return &Index{set: x.set, base: x, Bugs: x.Bugs}
 }
 
-// Merge takes over what a fork has come to since; there must have been no other.
+// Merge takes over what a fork has come to since; there must have been no other, and this one is not used any more.
 func (x *Index) Merge(fork *Index) {
 	if fork == nil {
+		return
+	}
+	if x.counts == nil && x.users == nil {
+		x.counts, x.users = fork.counts, fork.users
 		return
 	}
 	for at, by := range fork.counts {

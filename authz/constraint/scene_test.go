@@ -175,3 +175,5 @@ type many struct{}
 func (many) Get(space.Key) (space.Version, error) {
 	return space.Version{Seq: 1, Payload: []byte(`{"p":"1"}`)}, nil
 }
+
+func (many) Doc(key space.Key, v space.Version) (map[string]any, error) { return kernel.Doc(key, v) }

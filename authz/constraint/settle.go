@@ -17,9 +17,6 @@ type Writer struct {
 	// Sees reports whether the writer may read a version of an entry: what they may not
 	// read they cannot refer to, as if it were not there.
 	Sees func(space.Key, space.Version) (bool, error)
-	// Docs are the records of an entry that the mutation changes, before and after, nil where
-	// there is none; ok if they are at hand. Docs may be nil.
-	Docs func(space.Key) (old, next map[string]any, ok bool)
 	// Fits reports whether a record may be in a collection at all.
 	Fits func(collection string, doc map[string]any) bool
 }
@@ -83,7 +80,7 @@ func (s *settling) begin(p *kernel.Proposal) (*space.Refusal, error) {
 		if e.of != nil && e.of.serializable && !p.Read(key) {
 			return refuse(space.CodeInvalid, key, "", "writes to %s are serializable: say what was read, by if on this operation (0 for an entry that is not there) or by reads", key.Collection)
 		}
-		if err := s.load(e, change); err != nil {
+		if err := s.load(e, change, p.Seq); err != nil {
 			return nil, err
 		}
 		s.add(e)
@@ -111,29 +108,22 @@ func (c *collection) owned() bool {
 }
 
 // load reads what the mutation makes of an entry and of what.
-func (s *settling) load(e *entry, change *space.Change) error {
+func (s *settling) load(e *entry, change *space.Change, seq space.Seq) error {
 	if e.of == nil {
 		// What counts is only whether it is there.
 		e.next.live, e.old.live = !change.Deleted, change.Deleted
 		return nil
 	}
-	known := false
-	if s.writer.Docs != nil {
-		e.was, e.doc, known = s.writer.Docs(e.key)
-	}
 	old, err := s.state.Get(e.key)
 	if err != nil {
 		return err
 	}
-	if !known {
-		if e.was, err = kernel.Doc(e.key, old); err != nil {
-			return err
-		}
-		if !change.Deleted {
-			if e.doc, err = value.Parse(change.Payload); err != nil {
-				return err
-			}
-		}
+	if e.was, err = s.state.Doc(e.key, old); err != nil {
+		return err
+	}
+	next := space.Version{Seq: seq, Deleted: change.Deleted, Payload: change.Payload}
+	if e.doc, err = s.state.Doc(e.key, next); err != nil {
+		return err
 	}
 	if old.Live() {
 		e.old = e.of.read(e.was, len(old.Payload))
@@ -275,7 +265,7 @@ func (s *settling) along(gone *entry, r *reference, id string) (*space.Refusal, 
 			return nil, err
 		}
 		e = &entry{key: key, of: s.set.collections[r.from], cause: gone.cause}
-		if e.doc, err = kernel.Doc(key, v); err != nil {
+		if e.doc, err = s.state.Doc(key, v); err != nil {
 			return nil, err
 		}
 		if e.doc == nil {

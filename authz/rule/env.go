@@ -115,7 +115,9 @@ type Input struct {
 type Rule struct {
 	source  string
 	program cel.Program
-	env     *cel.Env // for traces
+	quick   cel.Program // the same without counting what it costs; nil: it has to be counted
+	room    int         // how large the variables may be for quick, see roomOf
+	env     *cel.Env    // for traces
 	ast     *cel.Ast
 	free    []string // the variables that it looks at
 	claims  []string // the outermost fields of auth that it looks at
@@ -148,7 +150,13 @@ func (e *Env) compile(source string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{source: source, program: program, env: e.env, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}, nil
+	r := &Rule{source: source, program: program, env: e.env, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}
+	if r.room = roomOf(checked, source); r.room > 0 {
+		if r.quick, err = e.env.Program(checked, cel.EvalOptions(cel.OptOptimize)); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 // A TextError lists what is wrong with the text of a rule.
@@ -249,7 +257,11 @@ func (r *Rule) Eval(in *Input) (bool, error) {
 }
 
 func (r *Rule) value(in *Input) (ref.Val, error) {
-	v, _, err := r.program.Eval(&activation{in: in})
+	program := r.program
+	if r.quick != nil && r.small(in) {
+		program = r.quick
+	}
+	v, _, err := program.Eval(&activation{in: in})
 	return v, err
 }
 

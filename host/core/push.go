@@ -66,7 +66,7 @@ func (s *Space) Do(r *Request) {
 		r.Done(nil, s.head, &wire.Error{Code: wire.CodeOverloaded, RetryMS: retryMS, Message: "too many mutations wait in this space"})
 		return
 	}
-	if !r.Who.In(s.cfg.Rules).Scope(nil, s.relations).Open() {
+	if !r.Who.In(s.cfg.Rules).Open(s.relations) {
 		r.Done(nil, space.Cursor{}, Forbidden(s.cfg.Path)) // and no commit of it
 		return
 	}

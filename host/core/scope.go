@@ -72,7 +72,7 @@ func (s *Space) rescope(t *Turn) {
 		switch {
 		case m.live:
 			s.lag(m)
-		case m.want == nil && !m.rights(s).Scope(nil, s.relations).Open():
+		case m.want == nil && !m.rights(s).Open(s.relations):
 			s.expel(m)
 		}
 	}

@@ -4,7 +4,7 @@
 (function (host, factory) {
 	"use strict";
 	const { parse, stringify } = JSON;
-	const { getPrototypeOf, getOwnPropertyDescriptor, defineProperty, freeze, isFrozen, create } = Object;
+	const { getPrototypeOf, getOwnPropertyDescriptor, defineProperty, freeze, isFrozen } = Object;
 	const { ownKeys, apply } = Reflect;
 	const hasOwn = Object.prototype.hasOwnProperty;
 	const then = Promise.prototype.then;
@@ -182,8 +182,8 @@
 
 	// load runs the source anew: nothing that it keeps outlives the run.
 	const load = () => {
-		const shadow = create(global);
-		defineProperty(shadow, "globalThis", { value: shadow, writable: true, configurable: true });
+		const shadow = { __proto__: global, globalThis: undefined };
+		shadow.globalThis = shadow;
 		const loaded = apply(factory, shadow, [shadow]);
 		if (!loaded || typeof loaded !== "object" || !loaded.mutators || typeof loaded.mutators !== "object") throw new TypeError("the script leaves no __syncline.mutators behind");
 		return loaded.mutators;

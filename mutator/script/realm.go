@@ -122,12 +122,11 @@ func (r *realm) run(kind string, tx *mutator.Tx, args jsontext.Value) (clean boo
 	r.tx = tx
 	defer func() { r.tx = nil }()
 	r.uses++
-	claims, err := json.Marshal(tx.Claims(), json.Deterministic(true))
-	if err != nil {
-		return true, err
-	}
-	if len(tx.Claims()) == 0 {
-		claims = []byte("{}")
+	claims := []byte("{}")
+	if len(tx.Claims()) > 0 {
+		if claims, err = json.Marshal(tx.Claims(), json.Deterministic(true)); err != nil {
+			return true, err
+		}
 	}
 	answer, err := r.text(r.begin, kind, tx.Name(), string(args), float64(tx.Now().UnixMilli()), tx.User(), string(claims), string(tx.Space()))
 	if err == nil && answer == "p" {
