@@ -15,7 +15,7 @@ const MaxCascade = 10_000
 // A Writer is what Settle asks of whoever wants the mutation.
 type Writer struct {
 	// Sees reports whether the writer may read a version of an entry: what they may not
-	// read they cannot refer to, as if it were not there.
+	// read they cannot refer to, as if it were not there. Nobody sees what is not live.
 	Sees func(space.Key, space.Version) (bool, error)
 	// Docs are the records of an entry that the mutation changes, before and after, nil where
 	// there is none; ok if they are at hand. Docs may be nil.
@@ -232,10 +232,10 @@ func (s *settling) exists(collection, id string) (bool, error) {
 		return own.next.live, nil
 	}
 	v, err := s.state.Get(key)
-	if err != nil || !v.Live() {
+	if err != nil {
 		return false, err
 	}
-	return s.writer.Sees(key, v)
+	return s.writer.Sees(key, v) // of what is not there, too: that takes as long
 }
 
 // follow changes what refers to what is gone, and so on.

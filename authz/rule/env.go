@@ -235,6 +235,9 @@ func (r *Rule) Uses(names ...string) bool {
 	return slices.ContainsFunc(r.free, func(name string) bool { return slices.Contains(names, name) })
 }
 
+// Related reports whether the rule asks a relation.
+func (r *Rule) Related() bool { return len(relationsOf(r.free)) > 0 }
+
 // Eval evaluates the rule. The error says why it has no answer, in which case it denies.
 func (r *Rule) Eval(in *Input) (bool, error) {
 	v, err := r.value(in)

@@ -91,6 +91,9 @@ func (c *CatchUp) outdated() bool { return c.with != c.rights.Load() }
 // goroutine may call it.
 func (c *CatchUp) Dropped() bool { return c.dropped.Load() }
 
+// Head is how far the catch-up may go now.
+func (c *CatchUp) Head() space.Cursor { return *c.told.Load() }
+
 // Sizes of the pieces in which a replica is caught up.
 const (
 	partBytes     = 64 << 10
