@@ -106,11 +106,26 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	}
 	// Last: who may not write learns nothing of what would fit.
 	if c.schema != nil && in.New != nil {
-		if path, what, ok := c.schema.Check(in.New); !ok {
+		if path, what, ok := g.fits(c, key.Collection, in.New); !ok {
 			return &space.Refusal{Code: space.CodeInvalid, Path: kernel.Clip(path), Message: kernel.Clip(what), Key: key}, nil
 		}
 	}
 	return nil, nil
+}
+
+// fits holds a record against the schema. Of fields that the principal may not see nothing is said.
+func (g *guard) fits(c *collection, name string, doc map[string]any) (path, what string, ok bool) {
+	if path, what, ok = c.schema.Check(doc); ok || g.whole {
+		return path, what, ok
+	}
+	shown, whole, _ := g.sight(name).See(name, doc)
+	if whole {
+		return path, what, false
+	}
+	if at, of, fits := c.schema.Check(shown); fits || at != path || of != what {
+		return "", "the record does not fit the schema of " + name, false
+	}
+	return path, what, false
 }
 
 // sight is what the principal may see of a collection. A guard is made for one

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"iter"
 
@@ -34,7 +36,7 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	}
 	done := make(chan result, 1)
 	r := &core.Request{
-		Writer: kernel.Writer{User: who.User(), Client: client}, Who: who, Mutations: mutations,
+		Writer: kernel.Writer{User: who.User(), Client: client, Salt: newSalt(client)}, Who: who, Mutations: mutations,
 		Done: func(outcomes []space.Outcome, head space.Cursor, err error) { done <- result{outcomes, head, err} },
 	}
 	bytes := 0
@@ -57,6 +59,16 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	case <-ctx.Done():
 		return nil, space.Cursor{}, ctx.Err()
 	}
+}
+
+// newSalt is what makes the digest of a commit unguessable that no client id does.
+func newSalt(client space.ClientID) uint64 {
+	if !client.IsZero() {
+		return 0
+	}
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // A Reading is a space's data as of one commit, and what of it may be seen.

@@ -76,7 +76,7 @@ func (t *tracer) others() {
 		project := t.of("x", "y", "z")
 		t.add("a card of a project", func(w *world) {
 			// What p may not see in it is of another length in each world.
-			w.must(w.as(w.root, teamA, space.Op{Op: "put", In: "cards", ID: "v" + id, Value: record(`{"owner":"ov","project":%q,"n":%d,"secret":%q}`, project, n, strings.Repeat(w.name, len(w.name)+100*int(w.name[0]-'a')))}))
+			w.must(w.as(w.root, teamA, space.Op{Op: "put", In: "cards", ID: "v" + id, Value: record(`{"owner":"ov","project":%q,"n":%d,"meta":{},"secret":%q}`, project, n, strings.Repeat(w.name, len(w.name)+100*int(w.name[0]-'a')))}))
 		})
 	case 2:
 		t.join(t.of("x", "y", "z"))
@@ -127,7 +127,7 @@ func (t *tracer) secrets() {
 			if old, err := v.Get(space.Key{Collection: "cards", ID: "v" + id}); err != nil {
 				w.Fatal(err)
 			} else if w.name == "a" && old.Live() {
-				op = space.Op{Op: "patch", In: "cards", ID: "v" + id, Patch: record(`{"$set":{"secret":%q}}`, strings.Repeat("x", n*20))}
+				op = space.Op{Op: "patch", In: "cards", ID: "v" + id, Patch: record(`{"$set":{"secret":%q,"meta.rank":%d}}`, strings.Repeat("x", n*20), n)}
 			}
 			w.must(w.as(w.root, teamA, op))
 		})
@@ -265,7 +265,7 @@ func (t *tracer) session() {
 	case 2:
 		push("its own away", space.Mutation{Ops: []space.Op{{Op: "delete", In: "cards", ID: "p" + id}}})
 	case 3:
-		push("a card of which it may not see all", space.Mutation{Ops: []space.Op{{Op: "patch", In: "cards", ID: "v" + id, Patch: []byte(t.of(`{"$inc":{"n":1}}`, `{"$add":{"secret":["x"]}}`, `{"$set":{"n":"x"}}`, `{"$unset":{"secret":1}}`))}}})
+		push("a card of which it may not see all", space.Mutation{Ops: []space.Op{{Op: "patch", In: "cards", ID: "v" + id, Patch: []byte(t.of(`{"$inc":{"n":1}}`, `{"$add":{"secret":["x"]}}`, `{"$set":{"n":"x"}}`, `{"$unset":["secret"]}`, `{"$unset":["meta"]}`, `{"$set":{"meta":1}}`, `{"$set":{"meta":{"x":1}}}`))}}})
 	case 4:
 		push("reads of such a card", space.Mutation{
 			Ops:   []space.Op{{Op: "delete", In: "cards", ID: "none"}},

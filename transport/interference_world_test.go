@@ -52,6 +52,7 @@ spaces:
         schema: {type: object, properties: {n: {type: number}, secret: {type: string, maxLength: 400}}}
         fields:
           secret: {read: auth.admin == true || doc.n > 4 && doc.owner == auth.uid}
+          meta.rank: {read: auth.admin == true}
       members: {read: doc.user == auth.uid || auth.admin == true, write: auth.admin == true}
 `
 

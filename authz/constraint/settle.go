@@ -91,7 +91,7 @@ func (s *settling) begin(p *kernel.Proposal) (*space.Refusal, error) {
 			continue
 		}
 		if n := e.of.maxBytes; n != 0 && e.next.bytes > max(n, e.old.bytes) {
-			return refuse(space.CodeTooLarge, key, "", "a record of %d bytes; the limit maxBytes of %s is %d", e.next.bytes, key.Collection, n)
+			return refuse(space.CodeTooLarge, key, "", "a record of more bytes than the limit maxBytes of %s, %d", key.Collection, n)
 		}
 		if e.next.owner == "" && e.of.owned() && (!e.old.live || e.old.owner != "") {
 			return refuse(space.CodeInvalid, key, e.of.owner.String(), "whose the entry is has to be said here: a user's id")
