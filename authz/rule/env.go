@@ -144,7 +144,7 @@ func (e *Env) compile(source string) (*Rule, error) {
 	if issues.Err() != nil {
 		return nil, describe(issues)
 	}
-	program, err := e.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	program, err := e.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(bounded))
 	if err != nil {
 		return nil, err
 	}
@@ -252,14 +252,15 @@ func (r *Rule) Eval(in *Input) (bool, error) {
 }
 
 func (r *Rule) value(in *Input) (ref.Val, error) {
-	v, _, err := r.program.Eval(&activation{in: in})
+	v, _, err := r.program.Eval(&activation{in: in, steps: maxSteps})
 	return v, err
 }
 
 // activation hands a program the variables that it asks for.
 type activation struct {
-	in *Input
-	db *lookups
+	in    *Input
+	db    *lookups
+	steps int // left, see maxSteps
 }
 
 func (a *activation) Parent() cel.Activation { return nil }
@@ -287,6 +288,8 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.in.Args, true
 	case "now":
 		return a.in.Now, true
+	case stepsVar:
+		return &a.steps, true
 	case dbVar:
 		if a.db == nil {
 			a.db = &lookups{find: a.in.Lookup}
