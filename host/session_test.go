@@ -452,3 +452,26 @@ func TestSilentSession(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherViewOfTheSame: who opens with another view that holds the same is told so: they wait for the
+// diff that was announced.
+func TestAnotherViewOfTheSame(t *testing.T) {
+	overEach(t, func(t *testing.T, s store.Store) {
+		h := newHost(t, host.Options{Store: s})
+		p := connect(t, h, "ada")
+		_, first := p.open(wire.Open{Client: client("ada"), View: cards})
+		if first.To.Seq != 0 {
+			t.Fatalf("%+v", first)
+		}
+		p.push(put(1, "c1", `{"n":1}`))
+		expect[*wire.Ack](p)
+		at := expect[*wire.Diff](p).To
+		p.send(&wire.Open{Space: path, Client: client("ada"), Acked: 1, Cursor: at.String(), Was: cards, View: space.View{{In: "cards", Where: []byte(`{"n":1}`)}}})
+		if o := expect[*wire.Opened](p); o.Resume != wire.ResumeDiff {
+			t.Fatalf("%+v", o)
+		}
+		if d := expect[*wire.Diff](p); d.To != at || len(d.Put)+len(d.Del)+len(d.Drop) != 0 {
+			t.Errorf("%+v", d)
+		}
+	})
+}
