@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/wire"
@@ -81,7 +80,7 @@ func (t *tracer) others() {
 	case 2:
 		t.join(t.of("x", "y", "z"))
 	default:
-		t.add("time passes", func(*world) { time.Sleep(20 * time.Second) })
+		t.add("time passes", (*world).idle)
 	}
 }
 
@@ -427,9 +426,9 @@ func shrink(t *testing.T, p plant, steps []step) []step {
 // hidden in entries, memberships and writes of others, spaces. Whatever p is told, through every carrier and by every request,
 // is the same to the letter; and what p guesses at takes the same reading whether it is there or not.
 func TestNonInterference(t *testing.T) {
-	traces := 60
+	traces := 30
 	if testing.Short() {
-		traces = 10
+		traces = 8
 	}
 	for seed := range uint64(traces) {
 		steps := trace(seed)

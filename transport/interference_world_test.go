@@ -243,6 +243,9 @@ func (w *world) settle() {
 	synctest.Wait()
 }
 
+// idle lets 20 seconds pass, of the bubble's clock.
+func (*world) idle() { time.Sleep(20 * time.Second) }
+
 // as writes something in the name of root or q, and says what became of it.
 func (w *world) as(who *authz.Session, path space.Path, ops ...space.Op) string {
 	outcomes, _, err := w.host.Do(w.Context(), who, path, "", []space.Mutation{{Ops: ops}})
