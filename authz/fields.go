@@ -92,14 +92,38 @@ func (of *sight) unmask(old, made map[string]any) (whole map[string]any, at stri
 			}
 			continue // its own rule decides
 		}
-		if v, had := h.path.Get(old); had {
-			var ok bool
-			if whole, ok = h.path.With(whole, v); !ok {
-				return nil, h.path.String()
-			}
+		var ok bool
+		if whole, ok = carry(h.path, old, whole); !ok {
+			return nil, h.path.String()
 		}
 	}
 	return whole, ""
+}
+
+// carry puts what old has at a path into made, and of what old has on the way there what made
+// lacks: so what the writer may do to that, and gets of it, does not depend on whether there is anything
+// at its end. It is nil, false if made has something else on the way.
+func carry(p value.Path, old, made map[string]any) (map[string]any, bool) {
+	for n := 1; n <= len(p); n++ {
+		had, there := p[:n].Get(old)
+		if !there {
+			break
+		}
+		if n == len(p) {
+			return p.With(made, had)
+		}
+		if _, object := had.(map[string]any); !object {
+			break
+		}
+		is, there := p[:n].Get(made)
+		if _, object := is.(map[string]any); there && !object {
+			return nil, false
+		}
+		if !there {
+			made, _ = p[:n].With(made, map[string]any{}) // the way there was gone just now
+		}
+	}
+	return made, true
 }
 
 // Seen is what the whole rules show of an entry, given what the relations hold,

@@ -105,11 +105,26 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	}
 	// Last: who may not write learns nothing of what would fit.
 	if c.schema != nil && in.New != nil {
-		if path, what, ok := c.schema.Check(in.New); !ok {
+		if path, what, ok := g.fits(c, key.Collection, in.New); !ok {
 			return &space.Refusal{Code: space.CodeInvalid, Path: kernel.Clip(path), Message: kernel.Clip(what), Key: key}, nil
 		}
 	}
 	return nil, nil
+}
+
+// fits holds a record against the schema. Of fields that the principal may not see nothing is said.
+func (g *guard) fits(c *collection, name string, doc map[string]any) (path, what string, ok bool) {
+	if path, what, ok = c.schema.Check(doc); ok || g.whole {
+		return path, what, ok
+	}
+	shown, whole, _ := g.sight(name).See(name, doc)
+	if whole {
+		return path, what, false
+	}
+	if at, of, fits := c.schema.Check(shown); fits || at != path || of != what {
+		return "", "the record does not fit the schema of " + name, false
+	}
+	return path, what, false
 }
 
 // standing is the principal's. A guard is made for one mutation: it does not change meanwhile.
@@ -125,12 +140,16 @@ func (g *guard) sight(collection string) *Scope { return g.standing().sight(coll
 
 // sees reports whether the principal may see an entry.
 func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, error) {
-	if g.whole || !v.Live() {
+	if g.whole {
 		return v.Live(), nil
 	}
 	sight := g.sight(key.Collection)
 	if sight.all(key.Collection) {
-		return true, nil
+		return v.Live(), nil
+	}
+	if !v.Live() {
+		sight.See(key.Collection, nil) // as much work as for one that is there
+		return false, nil
 	}
 	doc, err := state.Doc(key, v)
 	if err != nil {

@@ -91,9 +91,21 @@ func (r Rights) Name() string {
 }
 
 // Possible reports whether there can be such a space for the principal at all. It
-// asks nothing of the space, so that nobody makes the server load what does not exist.
+// asks nothing of the space, so that nobody makes the server load what does not exist, or learns
+// from the time it takes what does; a rule that asks no relation is decided here already.
 func (r Rights) Possible() bool {
-	return r.session.known && (r.rules.anything || r.rules.kind != nil && r.rules.kind.open != nil)
+	switch {
+	case !r.session.known || r.rules.anything:
+		return r.session.known
+	case r.rules.kind == nil || r.rules.kind.open == nil:
+		return false
+	}
+	return r.rules.kind.open.Related() || r.opens(nil)
+}
+
+func (r Rights) opens(related func(string) rule.Set) bool {
+	ok, err := r.rules.kind.open.Eval(r.input(related))
+	return ok && err == nil
 }
 
 // Concern is that of the rules.
@@ -109,11 +121,10 @@ func (r Rights) input(related func(string) rule.Set) *rule.Input {
 // open asks the rule of the space. A space that one may not open looks like any
 // other that one may not open, existing or not.
 func (r Rights) open(related func(string) rule.Set) bool {
-	if !r.Possible() || r.rules.anything {
+	if r.rules.anything {
 		return r.Unlimited()
 	}
-	ok, err := r.rules.kind.open.Eval(r.input(related))
-	return ok && err == nil
+	return r.session.known && r.rules.kind != nil && r.rules.kind.open != nil && r.opens(related)
 }
 
 // MayRead asks the whole read rule of a collection, given what the relations

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"iter"
 
@@ -34,7 +36,7 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	}
 	done := make(chan result, 1)
 	r := &core.Request{
-		Writer: kernel.Writer{User: who.User(), Client: client}, Who: who, Mutations: mutations,
+		Writer: kernel.Writer{User: who.User(), Client: client, Salt: newSalt(client)}, Who: who, Mutations: mutations,
 		Done: func(outcomes []space.Outcome, head space.Cursor, err error) { done <- result{outcomes, head, err} },
 	}
 	bytes := 0
@@ -57,6 +59,16 @@ func (h *Host) Do(ctx context.Context, who *authz.Session, path space.Path, clie
 	case <-ctx.Done():
 		return nil, space.Cursor{}, ctx.Err()
 	}
+}
+
+// newSalt is what makes the digest of a commit unguessable that no client id does.
+func newSalt(client space.ClientID) uint64 {
+	if !client.IsZero() {
+		return 0
+	}
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // A Reading is a space's data as of one commit, and what of it may be seen.
@@ -153,14 +165,25 @@ func (h *Host) Diffs(ctx context.Context, who *authz.Session, path space.Path, v
 	return core.CatchUpFrom(ctx, cfg, compiled, who, cursor)
 }
 
-// Snapshot returns the frames of a whole view at one cursor, which never change.
-// reset says why there is no such cursor.
-func (h *Host) Snapshot(ctx context.Context, who *authz.Session, path space.Path, view space.View, at space.Cursor) (frames iter.Seq2[[]byte, error], reset string, err error) {
-	c, reset, err := h.Diffs(ctx, who, path, view, &at)
+// Snapshot returns the frames of a whole view at one cursor, which never change; at nil is the head.
+// reset says why there is no such cursor. Whom rules limit is shown the head only (space.ErrTrimmed's reason
+// for any other): rules are asked as of now, and they say nothing of who might see what was.
+func (h *Host) Snapshot(ctx context.Context, who *authz.Session, path space.Path, view space.View, at *space.Cursor) (frames iter.Seq2[[]byte, error], reset string, err error) {
+	from := at
+	if h.Limited(who, path) {
+		from = nil
+	}
+	c, reset, err := h.Diffs(ctx, who, path, view, from)
 	if err != nil || reset != "" {
 		return nil, reset, err
 	}
-	return c.Whole(ctx, at), "", nil
+	switch head := c.Head(); {
+	case at == nil:
+		at = &head
+	case from == nil && *at != head:
+		return nil, wire.ResetTrimmed, nil
+	}
+	return c.Whole(ctx, *at), "", nil
 }
 
 // Watch returns a channel that holds a token when a space may have new commits.

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
+	"github.com/syncline/syncline/store/memstore"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -87,5 +89,22 @@ func TestPanicInACallersTurn(t *testing.T) {
 	}
 	if err := do(); err != nil {
 		t.Errorf("the space has not come back: %v", err)
+	}
+}
+
+// TestDigestsAreNoOracle: who guesses at what a commit holds, and knows all else of it, cannot try the
+// guess out on the digest, which is in every cursor.
+func TestDigestsAreNoOracle(t *testing.T) {
+	var heads []space.Cursor
+	for range 2 {
+		h := newHost(t, host.Options{Store: memstore.New(), Now: func() time.Time { return time.UnixMilli(1) }})
+		_, head, err := h.Do(t.Context(), mustIdentify(t), path, "", []space.Mutation{put(0, "x", `{"salary":50000}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads = append(heads, head)
+	}
+	if heads[0] == heads[1] {
+		t.Errorf("the same commit has the same digest twice: %s", heads[0])
 	}
 }

@@ -1,8 +1,10 @@
 package host_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -160,7 +162,8 @@ func TestCallRights(t *testing.T) {
 // TestQuarantine: what breaks down is set aside with its outcome, whole, and can be run again.
 func TestQuarantine(t *testing.T) {
 	overEach(t, func(t *testing.T, s store.Store) {
-		h := newHost(t, host.Options{Store: s, Mutators: mutators(t)})
+		var log bytes.Buffer
+		h := newHost(t, host.Options{Store: s, Mutators: mutators(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		who := mustIdentify(t)
 		id := client("q")
 		out, head, err := h.Do(t.Context(), who, path, id, []space.Mutation{put(1, "x", `{"n":1}`), invoke(2, "bomb", `{"a":1}`), put(3, "x", `{"n":2}`), invoke(4, "broken", ``)})
@@ -175,6 +178,10 @@ func TestQuarantine(t *testing.T) {
 		all, err := h.Quarantined(t.Context(), path)
 		if err != nil || len(all) != 2 {
 			t.Fatalf("%d are kept (%v)", len(all), err)
+		}
+		// Client, log and quarantine have the same number; only the quarantine tells what broke.
+		if !strings.Contains(out[1].Message, "number 2 ") || !strings.Contains(log.String(), "number=2 ") || !strings.Contains(log.String(), "reason=panic") || strings.Contains(log.String(), "boom") {
+			t.Errorf("%q; the log: %s", out[1].Message, &log)
 		}
 		q := all[0]
 		if q.Seq != 2 || q.Base.Seq != 1 || q.User != who.User() || q.Client != id || q.Reason != "panic" || !strings.HasPrefix(q.Detail, "boom\n") ||

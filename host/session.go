@@ -43,7 +43,11 @@ type Session struct {
 // maxStrikes is how many malformed messages in a row end a session.
 const maxStrikes = 3
 
-// NewSession begins a session. wake is called with it, from any goroutine and
+// helloWithin is how long a session may go without saying who it is. Until then it holds
+// memory for somebody whom nobody knows. It may take a third of that to fetch the key of a token.
+const helloWithin = 30 * time.Second
+
+// NewSession begins a session, which has to say hello within thirty seconds. wake is called with it, from any goroutine and
 // perhaps before NewSession returns, when frames wait and the carrier is not
 // taking any; it must not block. The carrier then calls Take until it returns none.
 func (h *Host) NewSession(wake func(*Session)) (*Session, error) {
@@ -57,6 +61,11 @@ func (h *Host) NewSession(wake func(*Session)) (*Session, error) {
 	s.out = outbox{limit: h.opts.Limits.Queue, wake: func() { wake(s) }, stats: &h.stats}
 	h.sessions[s] = struct{}{}
 	h.stats.Sessions.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expiry = time.AfterFunc(helloWithin, func() {
+		s.end(&wire.Error{Code: wire.CodeMalformed, Message: "a session begins with hello, which has not come within 30 s", Fatal: true})
+	})
 	return s, nil
 }
 

@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/host"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -410,4 +413,65 @@ func TestCheck(t *testing.T) {
 	p.open(wire.Open{Client: client("ada"), Acked: 3})
 	p.send(&wire.Check{Space: path})
 	p.refused(wire.CodeNotOpen)
+}
+
+// TestSilentSession: who does not say hello is sent away, and who has said it is not.
+func TestSilentSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := host.New(host.Options{Store: memstore.New(), Authority: authz.Development{}})
+		silent, err := h.NewSession(func(*host.Session) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ada, err := h.NewSession(func(*host.Session) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ada.Receive(t.Context(), wire.Encode(&wire.Hello{V: []int{1}, User: "ada"}))
+		time.Sleep(29 * time.Second)
+		if frames, open := silent.Take(1 << 20); len(frames) != 0 || !open {
+			t.Errorf("after 29 s: %s, %t", frames, open)
+		}
+		time.Sleep(2 * time.Second)
+		frames, open := silent.Take(1 << 20)
+		if len(frames) == 1 {
+			frames2, still := silent.Take(1 << 20)
+			open = still || len(frames2) > 0
+		}
+		if len(frames) != 1 || !strings.Contains(string(frames[0]), `"fatal":true`) || open {
+			t.Errorf("after 31 s: %s, %t", frames, open)
+		}
+		time.Sleep(time.Hour)
+		if frames, open := ada.Take(1 << 20); len(frames) != 1 || !open {
+			t.Errorf("ada: %s, %t", frames, open)
+		}
+		silent.Close()
+		ada.Close()
+		if err := h.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestAnotherViewOfTheSame: who opens with another view that holds the same is told so: they wait for the
+// diff that was announced.
+func TestAnotherViewOfTheSame(t *testing.T) {
+	overEach(t, func(t *testing.T, s store.Store) {
+		h := newHost(t, host.Options{Store: s})
+		p := connect(t, h, "ada")
+		_, first := p.open(wire.Open{Client: client("ada"), View: cards})
+		if first.To.Seq != 0 {
+			t.Fatalf("%+v", first)
+		}
+		p.push(put(1, "c1", `{"n":1}`))
+		expect[*wire.Ack](p)
+		at := expect[*wire.Diff](p).To
+		p.send(&wire.Open{Space: path, Client: client("ada"), Acked: 1, Cursor: at.String(), Was: cards, View: space.View{{In: "cards", Where: []byte(`{"n":1}`)}}})
+		if o := expect[*wire.Opened](p); o.Resume != wire.ResumeDiff {
+			t.Fatalf("%+v", o)
+		}
+		if d := expect[*wire.Diff](p); d.To != at || len(d.Put)+len(d.Del)+len(d.Drop) != 0 {
+			t.Errorf("%+v", d)
+		}
+	})
 }

@@ -108,8 +108,12 @@ func (l *loop) commit() error {
 			}
 			l.host.stats.appended(len(batches[0].Commits), time.Since(begun), err)
 		}
-		if err := l.space.Finish(l.host.ctx, turn, err); err != nil {
+		appended := err
+		if err := l.space.Finish(l.host.ctx, turn, appended); err != nil {
 			return err
+		}
+		if q := turn.Aside(); q != nil && appended == nil { // what broke in it is for the quarantine, which is no log file
+			l.host.opts.Logger.Error("a mutation broke down and was set aside", "space", q.Space, "number", q.Seq, "user", q.User, "reason", q.Reason)
 		}
 	}
 }

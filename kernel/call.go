@@ -138,7 +138,7 @@ func (p *Plan) call(w Writer, m *space.Mutation, seq space.Seq) ([]space.Change,
 		p.faulted = &Faulted{
 			Fault: *fault, User: w.User, Client: w.Client, Mutation: *m, Base: p.head, Seq: seq, Time: p.now,
 		}
-		return nil, &space.Refusal{Code: space.CodeQuarantined, Message: "the server could not carry this out; it has been set aside for whoever looks after it"}
+		return nil, setAside(seq)
 	}
 }
 

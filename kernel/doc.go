@@ -41,6 +41,9 @@ type Snapshot interface {
 type Writer struct {
 	User   string
 	Client space.ClientID // zero: mutations without ids, which happen as often as they are sent
+	// Salt is random where there is no client id, which is random, too: a commit's digest reaches those who may
+	// not see what is in it, and must not let them try out what that may be.
+	Salt uint64
 }
 
 // State is what a mutation finds: all that was committed before it.

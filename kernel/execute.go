@@ -228,7 +228,9 @@ func (e *execution) put(op int, field string, key space.Key, made []byte) error 
 		refused.Path = Clip(at)
 		return refused
 	}
-	payload, err := value.Canonical(value.Encode(whole), e.plan.limits.Value())
+	limits := e.plan.limits.Value()
+	limits.Bytes += len(old.Payload) // what is not shown must not count: the refusal would tell how much it is
+	payload, err := value.Canonical(value.Encode(whole), limits)
 	if err != nil {
 		return refusal(err, at, key)
 	}

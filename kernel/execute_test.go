@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -204,6 +205,12 @@ func TestQuarantine(t *testing.T) {
 			t.Fatalf("%+v, %v", o, err)
 		}
 		kinds = append(kinds, string(o.Kind)+" "+o.Code)
+		if f := p.Faulted(); i == 0 {
+			// The client is told a number, the operator what happened and where.
+			if strings.Contains(o.Message, "UTF-8") || !strings.Contains(o.Message, fmt.Sprint("number ", o.Seq)) || f == nil || f.Seq != o.Seq || !strings.Contains(f.Fault.Detail, "UTF-8") || !strings.Contains(f.Fault.Detail, "execute_test.go") {
+				t.Errorf("%q for the client, %+v for the operator", o.Message, f)
+			}
+		}
 		if i < 2 && len(p.Deltas()) != 0 {
 			t.Errorf("%s left %v behind", id, p.Deltas())
 		}

@@ -37,14 +37,18 @@ func (v *View) Filter() Filter { return v.filter }
 func (v *View) Class() string { return v.class }
 
 // Show returns a version as the filter shows it, and whether it may be seen at all;
-// nil shows everything as it is.
+// nil shows everything as it is. What is not there is asked about as often as what is.
 func Show(f Filter, key space.Key, v space.Version) (is space.Version, visible bool, err error) {
 	return show(f, key, v, Doc)
 }
 
 func show(f Filter, key space.Key, v space.Version, read func(space.Key, space.Version) (map[string]any, error)) (is space.Version, visible bool, err error) {
-	if f == nil || !v.Live() {
+	if f == nil {
 		return v, v.Live(), nil
+	}
+	if !v.Live() {
+		f.See(key.Collection, nil)
+		return v, false, nil
 	}
 	doc, err := read(key, v)
 	if err != nil {

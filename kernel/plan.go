@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/syncline/syncline/space"
@@ -96,7 +97,10 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 		case m.ID <= known.Last && !p.Bugs.DoubleApply:
 			return p.Recall(w, m.ID, &content)
 		}
-	} else if m.ID != 0 {
+	} else if w.Salt != 0 {
+		content = w.Salt // nobody compares it
+	}
+	if w.Client.IsZero() && m.ID != 0 {
 		return space.Outcome{}, &wire.Error{Code: wire.CodeNoClient, Message: "a mutation with an id, but no client that it belongs to"}
 	}
 
@@ -154,12 +158,24 @@ func (p *Plan) try(w Writer, m *space.Mutation, seq space.Seq) (changes []space.
 	defer func() {
 		if r := recover(); r != nil {
 			p.faulted = &Faulted{
-				Fault: Fault{Reason: "panic", Detail: fmt.Sprint(r)}, User: w.User, Client: w.Client, Mutation: *m, Base: p.head, Seq: seq, Time: p.now,
+				Fault: Fault{Reason: "panic", Detail: trace(r, debug.Stack())}, User: w.User, Client: w.Client, Mutation: *m, Base: p.head, Seq: seq, Time: p.now,
 			}
-			changes, err = nil, &space.Refusal{Code: space.CodeQuarantined, Message: Clip("the mutation made the server panic: " + fmt.Sprint(r))}
+			changes, err = nil, setAside(seq)
 		}
 	}()
 	return p.execute(w, m, seq)
+}
+
+// trace is what the operator is told of a panic: at most 1 KiB of what it says, and 4 KiB of where.
+func trace(panicked any, stack []byte) string {
+	text := fmt.Sprint(panicked)
+	return fmt.Sprintf("%s\n%s", text[:min(len(text), 1<<10)], stack[:min(len(stack), 4<<10)])
+}
+
+// setAside is what the client is told of a mutation that broke down: nothing of how, which may tell
+// what the client must not see, but the number under which the operator's quarantine and log have it.
+func setAside(seq space.Seq) *space.Refusal {
+	return &space.Refusal{Code: space.CodeQuarantined, Message: fmt.Sprintf("the server could not carry this out; it has been set aside as number %d for whoever looks after it", seq)}
 }
 
 // Try finds out what would come of a mutation, and adds nothing to the plan. The

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	hostcore "github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/wire"
 )
 
 // A conn is one connection. Each direction delivers in order, unless chaos has
@@ -77,10 +78,14 @@ func (c *conn) send(direction int, data []byte, deliver func([]byte)) {
 }
 
 // whole reports whether a message is a diff in one part of which the next one
-// tells. One that tells of another scope may end where it began: then it does not.
+// tells. One that brings another scope or another view may end where it began: then it does not.
 func whole(data []byte) bool {
-	return bytes.HasPrefix(data, []byte(`{"t":"diff"`)) && !bytes.Contains(data, []byte(`"more":true`)) && !bytes.Contains(data, []byte(`"reset":true`)) &&
-		!bytes.Contains(data, []byte(`"scope":"`))
+	if !bytes.HasPrefix(data, []byte(`{"t":"diff"`)) || bytes.Contains(data, []byte(`"more":true`)) || bytes.Contains(data, []byte(`"reset":true`)) || bytes.Contains(data, []byte(`"scope":"`)) {
+		return false
+	}
+	m, err := wire.DecodeServer(data)
+	d, ok := m.(*wire.Diff)
+	return err == nil && ok && d.From != d.To
 }
 
 // lose ends a connection for both sides.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/wire"
 )
 
 // Options are what a Handler is made with; the zero value is right for a server
@@ -71,6 +72,11 @@ func (t *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		// Nothing is inflated: the limits are those of what came.
+		writeError(w, http.StatusUnsupportedMediaType, wire.CodeMalformed, "bodies are taken as they are, without Content-Encoding")
+		return
+	}
 	t.mux.ServeHTTP(w, r)
 }
 

@@ -145,6 +145,9 @@ func (r *restRequest) get(key space.Key) error {
 	}
 	h := r.w.Header()
 	h.Set("Cache-Control", "private, max-age=0, stale-while-revalidate=60")
+	if r.t.host.Limited(r.who, r.path) {
+		h.Set("Cache-Control", "no-store") // a cache would know nothing of what is revoked
+	}
 	if !v.Live() {
 		writeError(r.w, http.StatusNotFound, space.CodeNotFound, "there is no entry "+key.String())
 		return nil

@@ -120,7 +120,7 @@ func (r *restRequest) query(collection string, parts map[string]jsontext.Value) 
 	return nil
 }
 
-// snapshot streams a whole view at one commit, which never changes.
+// snapshot streams a whole view at one commit, which never changes; at the head to those whom rules limit.
 func (r *restRequest) snapshot() error {
 	view, err := r.viewParam()
 	if err != nil {
@@ -130,7 +130,8 @@ func (r *restRequest) snapshot() error {
 	if err != nil {
 		return err
 	}
-	if at == nil {
+	limited := r.t.host.Limited(r.who, r.path)
+	if at == nil && !limited {
 		reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0)
 		if err != nil {
 			return err
@@ -144,7 +145,7 @@ func (r *restRequest) snapshot() error {
 		r.w.WriteHeader(http.StatusTemporaryRedirect)
 		return nil
 	}
-	frames, reset, err := r.t.host.Snapshot(r.Context(), r.who, r.path, view, *at)
+	frames, reset, err := r.t.host.Snapshot(r.Context(), r.who, r.path, view, at)
 	if err != nil {
 		return gone(err)
 	}
@@ -152,7 +153,7 @@ func (r *restRequest) snapshot() error {
 		return r.resetStatus(reset)
 	}
 	h := r.w.Header()
-	if r.t.host.Limited(r.who, r.path) {
+	if limited {
 		h.Set("Cache-Control", "no-store")
 		return r.frames(frames)
 	}

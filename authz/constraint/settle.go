@@ -15,7 +15,7 @@ const MaxCascade = 10_000
 // A Writer is what Settle asks of whoever wants the mutation.
 type Writer struct {
 	// Sees reports whether the writer may read a version of an entry: what they may not
-	// read they cannot refer to, as if it were not there.
+	// read they cannot refer to, as if it were not there. Nobody sees what is not live.
 	Sees func(space.Key, space.Version) (bool, error)
 	// Fits reports whether a record may be in a collection at all.
 	Fits func(collection string, doc map[string]any) bool
@@ -88,7 +88,7 @@ func (s *settling) begin(p *kernel.Proposal) (*space.Refusal, error) {
 			continue
 		}
 		if n := e.of.maxBytes; n != 0 && e.next.bytes > max(n, e.old.bytes) {
-			return refuse(space.CodeTooLarge, key, "", "a record of %d bytes; the limit maxBytes of %s is %d", e.next.bytes, key.Collection, n)
+			return refuse(space.CodeTooLarge, key, "", "a record of more bytes than the limit maxBytes of %s, %d", key.Collection, n)
 		}
 		if e.next.owner == "" && e.of.owned() && (!e.old.live || e.old.owner != "") {
 			return refuse(space.CodeInvalid, key, e.of.owner.String(), "whose the entry is has to be said here: a user's id")
@@ -222,10 +222,10 @@ func (s *settling) exists(collection, id string) (bool, error) {
 		return own.next.live, nil
 	}
 	v, err := s.state.Get(key)
-	if err != nil || !v.Live() {
+	if err != nil {
 		return false, err
 	}
-	return s.writer.Sees(key, v)
+	return s.writer.Sees(key, v) // of what is not there, too: that takes as long
 }
 
 // follow changes what refers to what is gone, and so on.

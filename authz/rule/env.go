@@ -146,13 +146,13 @@ func (e *Env) compile(source string) (*Rule, error) {
 	if issues.Err() != nil {
 		return nil, describe(issues)
 	}
-	program, err := e.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	program, err := e.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(bounded))
 	if err != nil {
 		return nil, err
 	}
 	r := &Rule{source: source, program: program, env: e.env, ast: checked, free: freeOf(checked), claims: claimsOf(checked)}
 	if r.room = roomOf(checked, source); r.room > 0 {
-		if r.quick, err = e.env.Program(checked, cel.EvalOptions(cel.OptOptimize)); err != nil {
+		if r.quick, err = e.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(bounded)); err != nil {
 			return nil, err
 		}
 	}
@@ -243,6 +243,9 @@ func (r *Rule) Uses(names ...string) bool {
 	return slices.ContainsFunc(r.free, func(name string) bool { return slices.Contains(names, name) })
 }
 
+// Related reports whether the rule asks a relation.
+func (r *Rule) Related() bool { return len(relationsOf(r.free)) > 0 }
+
 // Eval evaluates the rule. The error says why it has no answer, in which case it denies.
 func (r *Rule) Eval(in *Input) (bool, error) {
 	v, err := r.value(in)
@@ -261,14 +264,15 @@ func (r *Rule) value(in *Input) (ref.Val, error) {
 	if r.quick != nil && r.small(in) {
 		program = r.quick
 	}
-	v, _, err := program.Eval(&activation{in: in})
+	v, _, err := program.Eval(&activation{in: in, steps: maxSteps})
 	return v, err
 }
 
 // activation hands a program the variables that it asks for.
 type activation struct {
-	in *Input
-	db *lookups
+	in    *Input
+	db    *lookups
+	steps int // left, see maxSteps
 }
 
 func (a *activation) Parent() cel.Activation { return nil }
@@ -296,6 +300,8 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.in.Args, true
 	case "now":
 		return a.in.Now, true
+	case stepsVar:
+		return &a.steps, true
 	case dbVar:
 		if a.db == nil {
 			a.db = &lookups{find: a.in.Lookup}

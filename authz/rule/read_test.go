@@ -241,3 +241,58 @@ func TestEval(t *testing.T) {
 		}
 	}
 }
+
+// TestRulesThatExplode: a rule that would take long on an entry that somebody has made for that has no
+// answer, and so denies. (What hangs fails by the time of the whole test.)
+func TestRulesThatExplode(t *testing.T) {
+	e := env(t)
+	many := make([]any, 20_000)
+	for i := range many {
+		many[i] = float64(i)
+	}
+	in := &rule.Input{Doc: map[string]any{"s": strings.Repeat("a", 250_000), "many": many}}
+	for _, source := range []string{
+		`doc.s.matches("^(a+)+$")`,
+		`doc.many.all(a, doc.s.matches("^(a|aa)+b$") || a >= 0.0)`,
+		`doc.many.exists(a, doc.many.exists(b, doc.many.exists(c, a + b + c < 0.0)))`,
+		`doc.many.map(a, doc.many.map(b, doc.many)).size() > 0`,
+		`doc.many.map(a, doc.s + doc.s).size() > 0`,
+		`doc.many.all(a, (doc.s + "x").size() > 0)`,
+		`doc.s.matches("a{1,1000}b")`,
+		`doc.s.matches("(a{1,30}){1,30}b")`,
+		`doc.s.matches(doc.many.size() > 3 ? "a{1,1000}b" : "b")`,
+		`matches(doc.s, "a{1,1000}b")`,
+		`doc.many.filter(a, doc.many.filter(b, b == a) == [a]) == doc.many`,
+	} {
+		r, err := e.Compile(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if ok, err := r.Eval(in); ok || err == nil || !strings.Contains(err.Error(), "cost") {
+			t.Errorf("%s: %t, %v", source, ok, err)
+		}
+	}
+	small := &rule.Input{Doc: map[string]any{"s": strings.Repeat("a", 200), "p": "^(a{1,10})+$"}}
+	for source, want := range map[string]bool{
+		`doc.s.matches("a{1,100}")`: true, `doc.s.matches("b")`: false, `doc.s.matches(doc.p)`: true, `doc.s + "b" == "b"`: false, `("b" + doc.s).matches("^ba+$")`: true, `doc.s.matches("(") || true`: true,
+	} {
+		r, err := e.Compile(source)
+		if err != nil {
+			if !strings.Contains(source, `"("`) {
+				t.Errorf("%s: %v", source, err)
+			}
+			continue
+		}
+		if ok, err := r.Eval(small); ok != want || err != nil {
+			t.Errorf("%s: %t, %v", source, ok, err)
+		}
+	}
+	for _, source := range []string{`doc.s.matches("(a{1000}){1000}")`, `doc.s.matches("(?:(?:a{100}){100}){100}")`} {
+		if r, err := e.Compile(source); err == nil {
+			if ok, err := r.Eval(in); ok || err == nil {
+				t.Errorf("%s: %t, %v", source, ok, err)
+			}
+		}
+	}
+}

@@ -52,3 +52,34 @@ func TestCompile(t *testing.T) {
 		}
 	}
 }
+
+// TestPatternsThatExplode: a record that would take long does not fit, whatever stands around the pattern. (What
+// hangs fails by the time of the whole test.)
+func TestPatternsThatExplode(t *testing.T) {
+	many := make([]any, 5000)
+	for i := range many {
+		many[i] = strings.Repeat("a", 50)
+	}
+	long := map[string]any{"s": strings.Repeat("a", 250_000), "many": many}
+	for _, text := range []string{
+		`{"properties":{"s":{"pattern":"a{1,1000}b"}}}`,
+		`{"properties":{"s":{"not":{"pattern":"a{1,1000}b"}}}}`,
+		`{"properties":{"s":{"anyOf":[{"pattern":"(a{1,30}){1,30}b"},{"type":"string"}]}}}`,
+		`{"properties":{"many":{"items":{"pattern":"(a{1,30}){1,30}b"}}}}`,
+		`{"propertyNames":{"pattern":"^[a-z]+$"},"properties":{"many":{"contains":{"pattern":"(a|aa){1,200}b"}}}}`,
+	} {
+		s, err := schema.Compile([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if path, what, ok := s.Check(long); ok || !strings.Contains(what, "too long") {
+				t.Errorf("%s: %q, %q, %t", text, path, what, ok)
+			}
+		}
+		// What came before does not count.
+		if path, what, _ := s.Check(map[string]any{"s": "aab", "many": []any{"aab"}}); strings.Contains(what, "too long") {
+			t.Errorf("%s: %q, %q", text, path, what)
+		}
+	}
+}

@@ -1,9 +1,12 @@
 package token_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	stdjson "encoding/json"
+	"net"
+	neturl "net/url"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +100,38 @@ func FuzzKeySet(f *testing.F) {
 			t.Fatal("a key out of nowhere has signed the token")
 		} else {
 			refused(t, err)
+		}
+	})
+}
+
+// FuzzConfig: whatever stands in the file of issuers, it is refused, or it names only algorithms that are known and
+// key sets on https or this machine; and no secret is in it.
+func FuzzConfig(f *testing.F) {
+	f.Add(`{"leeway":"30s","issuers":[{"name":"https://id.example","audience":["a"],"algorithm":"RS256","jwks":"https://id.example/keys"}]}`)
+	f.Add(`{"issuers":[{"name":"a","audience":["a"],"algorithm":"none"},{"name":"a","audience":["a"],"algorithm":"HS256","secret":"x"}]}`)
+	f.Add(`{"issuers":[{"name":"a","name":"b","audience":["a"],"algorithm":"ES256","jwks":"http://127.0.0.1/k","user":"SUB"}]}`)
+	f.Add(`{"issuers":[{"name":"a","audience":["a"],"algorithm":"EdDSA","jwks":"http://localhost.evil.example/k"}],"leeway":"-1h"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var c token.Config
+		if json.Unmarshal([]byte(text), &c) != nil {
+			return
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // nothing is fetched
+		v, err := token.New(ctx, c, token.Options{Transport: serving("{}"), Now: func() time.Time { return now }})
+		if err != nil {
+			return
+		}
+		defer v.Close()
+		for _, i := range c.Issuers {
+			at, err := neturl.Parse(i.JWKS)
+			if err != nil || i.Secret != "" || strings.HasPrefix(i.Algorithm, "HS") || i.Algorithm == "none" || len(i.Audience) == 0 || i.Name == "" ||
+				at.Scheme != "https" && (at.Scheme != "http" || at.Hostname() != "localhost" && !net.ParseIP(at.Hostname()).IsLoopback()) {
+				t.Errorf("taken: %+v", i)
+			}
+		}
+		if _, err := v.Verify(t.Context(), hs(good)); err == nil {
+			t.Error("a token is believed without a key")
 		}
 	})
 }

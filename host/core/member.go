@@ -91,6 +91,9 @@ func (c *CatchUp) outdated() bool { return c.with != c.rights.Load() }
 // goroutine may call it.
 func (c *CatchUp) Dropped() bool { return c.dropped.Load() }
 
+// Head is how far the catch-up may go now.
+func (c *CatchUp) Head() space.Cursor { return *c.told.Load() }
+
 // Sizes of the pieces in which a replica is caught up.
 const (
 	partBytes     = 64 << 10
@@ -281,6 +284,7 @@ type parts struct {
 	to    space.Cursor
 	reset bool
 	scope string // to be told with the last part
+	other bool   // the view is another one than is held: its first diff is waited for, whatever is in it
 	yield func([]byte, error) bool
 	first bool
 	w     *wire.DiffWriter
@@ -288,7 +292,7 @@ type parts struct {
 }
 
 func newParts(c *CatchUp, to space.Cursor, yield func([]byte, error) bool) *parts {
-	p := &parts{c: c, from: c.from, to: to, reset: c.reset, yield: yield, first: true}
+	p := &parts{c: c, from: c.from, to: to, reset: c.reset, yield: yield, first: true, other: c.held != nil && c.held.ID() != c.want.ID()}
 	p.begin()
 	return p
 }
@@ -333,7 +337,7 @@ func (p *parts) end() error {
 	switch {
 	case p.reset:
 		frame = p.w.FinishReset(p.sum)
-	case p.from == p.to && p.w.Empty() && p.scope == "":
+	case p.from == p.to && p.w.Empty() && p.scope == "" && !p.other:
 		return nil // other rights, and the same view
 	default:
 		frame = p.w.Finish(false)

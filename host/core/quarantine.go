@@ -62,7 +62,7 @@ func (s *Space) quarantine(ctx context.Context, t *Turn, rest []queued) error {
 	if err != nil {
 		return err
 	}
-	t.also = append(t.also, batch)
+	t.also, t.aside = append(t.also, batch), &record
 	return nil
 }
 

@@ -30,6 +30,7 @@ type Turn struct {
 	refused   []*wire.Error       // likewise
 	relations *authz.Relations    // as the turn's commits leave them
 	also      []store.Batch       // to be appended along with the turn's own
+	aside     *Quarantined        // the mutation that the turn has set aside, if any
 	unkept    error               // why a mutation could not be set aside: then the turn does not happen
 	touched   map[string]struct{} // users of whom relations may have changed
 }
@@ -43,6 +44,9 @@ func (t *Turn) Batches(path space.Path) ([]store.Batch, error) {
 	own := store.Batch{Space: path, Base: t.plan.Base(), Commits: t.plan.Commits()}
 	return append([]store.Batch{own}, t.also...), t.unkept
 }
+
+// Aside is the mutation that the turn has set aside, nil if none: to be logged once it is appended.
+func (t *Turn) Aside() *Quarantined { return t.aside }
 
 // Begin plans what waits, up to a bound, and returns nil when nothing does. The
 // turn's batch is appended by the caller, who then calls Finish before anything
