@@ -296,7 +296,7 @@ test("on a phone the devices are one below the other, and a line tells of all th
   await eventually(() => strip.locator(".strip-count").allTextContents(), ["497", "15", "15"]);
   expect(await strip.isVisible()).toBe(true);
   await strip.getByRole("link", { name: /^Cleo/ }).tap();
-  await eventually(() => access.pane("cleo").evaluate((pane) => Math.abs(pane.getBoundingClientRect().top - 110) < 30), true);
+  await eventually(() => access.pane("cleo").evaluate((pane) => pane.getBoundingClientRect().top > 60 && pane.getBoundingClientRect().top < innerHeight / 2), true);
   await access.begin();
   await access.close();
 });
@@ -336,8 +336,8 @@ describe("roles on the board", () => {
     await ben.page.locator('[data-notice="forbidden"]').waitFor();
     await eventually(() => ben.page.locator(".board .card").count(), 0);
     await role(ada, "ben").getByRole("radio", { name: "Editor" }).check();
-    await eventually(() => role(ada, "ben").getByRole("radio", { name: "Editor" }).isChecked(), true);
-    await ben.page.getByRole("button", { name: "Connect", exact: true }).click();
+    await eventually(() => ada.pending(), []); // the server knows
+    await ben.page.getByRole("button", { name: "Reload", exact: true }).click();
     await ben.card("Choose a name").waitFor();
   });
 
