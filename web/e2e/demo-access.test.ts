@@ -52,7 +52,7 @@ async function openPanel(): Promise<void> {
 }
 
 async function open(path: string, look: Look): Promise<void> {
-  window = await Window.open(browser, `${server.url}${path}`, "quiet-otter", 30_000, look);
+  window = await Window.open(browser, `${server.url}${path}`, "ada", 30_000, look);
 }
 
 describe.each(LOOKS)("%s", (_, look) => {

@@ -32,7 +32,7 @@ const said = (): Promise<string | null> => ada.page.locator('.unseen[role="statu
 
 describe("the board", () => {
   beforeAll(async () => {
-    [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "quiet-otter"), Window.open(browser, `${server.url}/`, "merry-heron")]);
+    [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "ada"), Window.open(browser, `${server.url}/`, "ben")]);
   });
 
   afterAll(() => Promise.all([ada?.close(), bob?.close()]));
@@ -44,7 +44,7 @@ describe("the board", () => {
     await press("Tab");
     expect(await focused()).toBe("Welcome! Drag me to another column");
     await press("ArrowDown", "ArrowDown");
-    expect(await focused()).toBe("Open a second window and watch the cursors");
+    expect(await focused()).toBe("Open a second window as Ben and watch the cursors");
     await press("ArrowRight", "ArrowRight");
     expect(await focused()).toBe("Load 171,000 cities: see the other page");
     await press("ArrowUp", "ArrowUp", "ArrowUp");
@@ -77,7 +77,7 @@ describe("the board", () => {
     await press("Enter");
     await eventually(() => bob.tags("Choose a better name"), ["team", "urgent"]);
     await press("c");
-    await eventually(() => bob.owner("Choose a better name"), "QOQuiet Otter");
+    await eventually(() => bob.owner("Choose a better name"), "AAda");
     await press("n");
     await ada.page.keyboard.type("Made by keyboard");
     await press("Enter");
@@ -131,7 +131,7 @@ describe("the table", () => {
   };
 
   beforeAll(async () => {
-    [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/cities`, "quiet-otter"), Window.open(browser, `${server.url}/cities`, "merry-heron")]);
+    [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/cities`, "ada"), Window.open(browser, `${server.url}/cities`, "ben")]);
   });
 
   afterAll(() => Promise.all([ada?.close(), bob?.close()]));

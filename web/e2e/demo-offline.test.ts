@@ -6,7 +6,7 @@ import { type CitiesFile, writeCities } from "./cities.js";
 import { DemoServer } from "./server.js";
 import { eventually, launch, Window } from "./window.js";
 
-const FILES = ["/app.css", "/app.js", "/board.css", "/board.js", "/cities.css", "/cities.html", "/cities.js", "/icon.svg", "/index.html", "/react.js", "/regions.json", "/syncline.js"];
+const FILES = ["/access.css", "/access.html", "/access.js", "/app.css", "/app.js", "/board.css", "/board.js", "/cities.css", "/cities.html", "/cities.js", "/icon.svg", "/index.html", "/react.js", "/regions.json", "/syncline.js"];
 
 let browser: Browser;
 let server: DemoServer;
@@ -17,7 +17,7 @@ let bob: Window;
 beforeAll(async () => {
   file = await writeCities(500);
   [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
-  [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "quiet-otter"), Window.open(browser, `${server.url}/`, "merry-heron")]);
+  [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "ada"), Window.open(browser, `${server.url}/`, "ben")]);
 });
 
 afterAll(async () => {
@@ -37,10 +37,10 @@ test("the first visit stores the pages, and nothing of the sync engine's", async
       return all.flat().sort();
     });
   await eventually(stored, FILES);
-  await ada.page.goto(`${server.url}/cities?user=quiet-otter`);
+  await ada.page.goto(`${server.url}/cities?user=ada`);
   await ada.live();
   await eventually(() => ada.page.locator(".count-line strong").textContent(), "500");
-  await ada.page.goto(`${server.url}/?user=quiet-otter`);
+  await ada.page.goto(`${server.url}/?user=ada`);
   await ada.live();
   expect(await stored()).toEqual(FILES);
   expect(await ada.page.evaluate(() => navigator.serviceWorker.controller?.scriptURL)).toBe(`${server.url}/sw.js`);
@@ -61,7 +61,7 @@ test("with the server dead and the network off, a reload shows the board, and an
 });
 
 test("the other page opens too", async () => {
-  await ada.page.goto(`${server.url}/cities?user=quiet-otter`);
+  await ada.page.goto(`${server.url}/cities?user=ada`);
   await ada.row("City 0000").waitFor();
   await eventually(() => ada.page.locator(".count-line strong").textContent(), "500");
   await ada.edit(ada.row("City 0003").locator("[data-field=note]"), "Note", "seen without a network");
@@ -74,7 +74,7 @@ test("what was done arrives in the other window when the server is back", async 
   await ada.context.setOffline(false);
   await ada.live();
   await eventually(() => ada.row("City 0003").getAttribute("data-state"), "confirmed");
-  await ada.page.goto(`${server.url}/?user=quiet-otter`);
+  await ada.page.goto(`${server.url}/?user=ada`);
   await bob.live();
   await bob.card("Made without a network").waitFor();
   await eventually(() => bob.votes("Choose a name"), "13");

@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 async function open(): Promise<Window> {
-  window = await Window.open(browser, `${server.url}/`, "quiet-otter");
+  window = await Window.open(browser, `${server.url}/`, "ada");
   await window.card("Choose a name").waitFor();
   return window;
 }
@@ -131,7 +131,7 @@ test("a part of the page that fails leaves a sentence in its place, and can be t
     Object.assign(globalThis, { mend: () => (Intl.DisplayNames.prototype.of = of) });
   });
   const page = await context.newPage();
-  await page.goto(`${server.url}/cities?user=nobody`);
+  await page.goto(`${server.url}/cities?user=ada`);
   const alert = page.getByRole("alert");
   await alert.waitFor();
   expect(await alert.textContent()).toContain("This is a fault of the page, not of your data");

@@ -15,7 +15,7 @@ let touch: CDPSession;
 beforeAll(async () => {
   file = await writeCities(200);
   [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
-  ada = await Window.open(browser, `${server.url}/`, "quiet-otter", 30_000, { phone: true });
+  ada = await Window.open(browser, `${server.url}/`, "ada", 30_000, { phone: true });
   touch = await ada.context.newCDPSession(ada.page);
 });
 
@@ -92,7 +92,7 @@ test("a touch edits a title, and a second touch a cell; keys bring cells in sigh
   await ada.card("Choose a name").getByLabel("Title").fill("Choose a good name");
   await ada.page.keyboard.press("Enter");
   await eventually(() => ada.state("Choose a good name"), "confirmed");
-  await ada.page.goto(`${server.url}/cities?user=quiet-otter`);
+  await ada.page.goto(`${server.url}/cities?user=ada`);
   const cell = ada.row("City 0002").locator("[data-field=name]");
   await cell.tap();
   await eventually(() => cell.getAttribute("id"), "active-cell");

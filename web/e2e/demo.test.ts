@@ -31,7 +31,7 @@ describe("the board", () => {
   let bob: Window;
 
   beforeAll(async () => {
-    [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "quiet-otter"), Window.open(browser, `${server.url}/`, "merry-heron")]);
+    [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "ada"), Window.open(browser, `${server.url}/`, "ben")]);
   });
 
   afterAll(async () => {
@@ -51,10 +51,10 @@ describe("the board", () => {
     await eventually(() => bob.owner(title).then((owner) => owner?.endsWith("You")), true);
     await ada.online();
     await ada.refused.first().waitFor();
-    await bob.card("Open a second window and watch the cursors").locator(".card-title").dblclick();
+    await bob.card("Open a second window as Ben and watch the cursors").locator(".card-title").dblclick();
     const over = await box(bob.card("Measure cold start on a phone"));
     await bob.page.mouse.move(over.x + 170, over.y + 46, { steps: 4 });
-    await ada.page.locator('.cursor[data-user="merry-heron"]').waitFor();
+    await ada.page.locator('.cursor[data-user="ben"]').waitFor();
     await ada.page.locator(".card[data-holder]").waitFor();
     await settled(ada);
     await ada.page.screenshot({ path: join(images, "demo-board.png") });
@@ -132,8 +132,8 @@ describe("the board", () => {
       await bob.online();
       await eventually(() => bob.state("Buy good tea"), "rejected");
       await eventually(() => bob.refused.locator(".what").allTextContents(), ["Claim “Buy good tea”"]);
-      await eventually(() => bob.refused.locator(".why").allTextContents(), ["Quiet Otter was first stale"]);
-      await eventually(() => bob.owner("Buy good tea"), "QOQuiet Otter");
+      await eventually(() => bob.refused.locator(".why").allTextContents(), ["Ada was first stale"]);
+      await eventually(() => bob.owner("Buy good tea"), "AAda");
     };
     await conflict();
     await bob.refused.getByRole("button", { name: "Discard" }).click();
@@ -145,13 +145,13 @@ describe("the board", () => {
     await conflict();
     await bob.refused.getByRole("button", { name: "Retry" }).click();
     await eventually(() => bob.refused.count(), 0);
-    await eventually(() => ada.owner("Buy good tea"), "MHMerry Heron");
+    await eventually(() => ada.owner("Buy good tea"), "BBen");
   });
 
   test("each sees the other's pointer, on the card where it is", async () => {
     const over = await box(ada.card("Choose a name"));
     await ada.page.mouse.move(over.x + over.width / 2, over.y + over.height / 2, { steps: 3 });
-    const cursor = bob.page.locator('.cursor[data-user="quiet-otter"]');
+    const cursor = bob.page.locator('.cursor[data-user="ada"]');
     await cursor.waitFor();
     const there = await box(bob.card("Choose a name"));
     await eventually(async () => {
@@ -179,7 +179,7 @@ describe("the board", () => {
       expect(await window.card("Made while the server was dead").count()).toBe(1);
     }
     const id = await ada.card("Buy good tea").getAttribute("data-id");
-    expect(await server.record(`demo/board/-/cards/${id}`)).toMatchObject({ votes: before + 7, tags: ["black", "green"], owner: "merry-heron" });
+    expect(await server.record(`demo/board/-/cards/${id}`)).toMatchObject({ votes: before + 7, tags: ["black", "green"], owner: "ben" });
   });
 
   test("two tabs of one person share store, connection and switch", async () => {
@@ -211,7 +211,7 @@ describe("the cities", () => {
 
   beforeAll(async () => {
     const open = (user: string): Promise<Window> => Window.open(browser, `${server.url}/cities`, user, 120_000);
-    [ada, bob] = await Promise.all([open("quiet-otter"), open("merry-heron")]);
+    [ada, bob] = await Promise.all([open("ada"), open("ben")]);
   });
 
   afterAll(async () => {

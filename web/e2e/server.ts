@@ -10,6 +10,9 @@ export interface ServerOptions {
   readonly cities: string;
 }
 
+/** Whom the server's answers by REST are for: the owner. */
+const AS = { "syncline-user": "ada" };
+
 /** `syncline demo` on a directory of its own. */
 export class DemoServer {
   readonly #binary: string;
@@ -60,14 +63,14 @@ export class DemoServer {
 
   /** A record by REST, as the server has it. */
   async record(path: string): Promise<{ readonly [name: string]: unknown }> {
-    const answer = await fetch(`${this.#url}/v1/spaces/${path}`);
+    const answer = await fetch(`${this.#url}/v1/spaces/${path}`, { headers: AS });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as { readonly [name: string]: unknown };
   }
 
   /** The answer to a query by REST. */
   async find(space: string, query: { readonly [name: string]: unknown }): Promise<readonly unknown[]> {
-    const answer = await fetch(`${this.#url}/v1/spaces/${space}/-/_find`, { method: "POST", body: JSON.stringify(query), headers: { "content-type": "application/json" } });
+    const answer = await fetch(`${this.#url}/v1/spaces/${space}/-/_find`, { method: "POST", body: JSON.stringify(query), headers: { ...AS, "content-type": "application/json" } });
     if (!answer.ok) throw new Error(`${space}: ${answer.status} ${await answer.text()}`);
     return ((await answer.json()) as { readonly entries: readonly unknown[] }).entries;
   }

@@ -92,10 +92,11 @@ export class Mirror {
     if (reset !== undefined) this.#desk.post("stale");
     else this.#desk.post("patch", { rev, patch, view });
     await vault.fold(epoch);
-    if (patch.del.length > 0 || patch.drop !== undefined) this.clean();
+    // What was put may be an entry with a field less, which may not be seen any more.
+    if (patch.put.length + patch.del.length > 0 || patch.drop !== undefined) this.clean();
   }
 
-  /** The leader's store is soon to hold nothing of entries that are gone, where rules say what may be seen. */
+  /** The leader's store is soon to hold nothing of entries and fields that are gone, where rules say what may be seen. */
   clean(): void {
     const { vault, house } = this.#desk;
     if (this.scope === undefined || vault === undefined || this.#cleaning !== undefined) return;

@@ -5,16 +5,14 @@ import { displayName, hueOf, initialsOf } from "./person.js";
 
 interface AvatarProps {
   readonly user: string;
-  readonly me?: boolean;
   /** Whether the name stands beside it. */
   readonly named?: boolean;
 }
 
-export function Avatar({ user, me = false, named = false }: AvatarProps): ReactNode {
+export function Avatar({ user, named = false }: AvatarProps): ReactNode {
   const name = displayName(user);
-  const label = me ? `${name} (you)` : name;
   return (
-    <span className={me ? "avatar me" : "avatar"} style={hue(user)} title={label} {...(named ? { "aria-hidden": true } : { role: "img", "aria-label": label })}>
+    <span className="avatar" style={hue(user)} title={name} {...(named ? { "aria-hidden": true } : { role: "img", "aria-label": name })}>
       {initialsOf(user)}
     </span>
   );

@@ -14,10 +14,17 @@ test("mutations in words", () => {
   expect(words([...patch({ $set: { order: 1 } }), ...patch({ $set: { order: 2 } })], titleOf)).toBe("Reorder “Tea” and 1 more");
 });
 
+test("roles in words", () => {
+  expect(words([{ op: "put", in: "members", id: "aurora-ben", value: { user: "ben", role: "viewer" } }], titleOf)).toBe("Make Ben viewer");
+  expect(words([{ op: "patch", in: "members", id: "ben", patch: { $set: { role: "editor" } } }], titleOf)).toBe("Make Ben editor");
+  expect(words([{ op: "delete", in: "members", id: "ben" }], titleOf)).toBe("Take Ben’s role away");
+});
+
 test("refusals in words", () => {
   const stale = { id: 1, outcome: "rejected", code: "stale" } as const;
   expect(reason({ ...stale, current: { in: "cards", id: "c1", version: 3, value: { owner: "quick-fox" } } })).toBe("Quick Fox was first");
   expect(reason({ ...stale, current: { in: "cards", id: "c1", version: 3 } })).toBe("It has been deleted");
   expect(reason(stale)).toBe("Somebody else changed it first");
+  expect(reason({ id: 1, outcome: "rejected", code: "forbidden", message: "the rules do not allow this" })).toBe("Your role does not allow it");
   expect(reason({ id: 1, outcome: "rejected", code: "invalid", message: "no" })).toBe("no");
 });

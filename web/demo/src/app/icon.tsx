@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 
 const SHAPES = {
+  check: "M3.5 8.5l3 3 6-7",
   close: "M4 4l8 8M12 4l-8 8",
   grip: "M6 3.5h.01M10 3.5h.01M6 8h.01M10 8h.01M6 12.5h.01M10 12.5h.01",
   hand: "M5 8V4.5a1 1 0 012 0V7.5M7 7V3.5a1 1 0 012 0V7.5M9 7V4.5a1 1 0 012 0V9a4 4 0 01-4 4.2c-1.8 0-2.6-.9-3.5-2.5L2.7 9a.9.9 0 011.5-1L5 9",

@@ -1,22 +1,23 @@
 /** Brings a page to the screen. */
 
+import type { Client } from "@syncline/client";
 import { SynclineProvider } from "@syncline/client/react";
 import type { ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { Boundary } from "./boundary.js";
-import type { Session } from "./session.js";
 import { noteFailures } from "./voice.js";
 import "../css/base.css";
 import "../css/shell.css";
 import "../css/panel.css";
 
-export function mount({ client }: Session, what: string, page: ReactNode): void {
+/** `client` is that of the page, if it has one. */
+export function mount(page: ReactNode, client?: Client): void {
   const root = document.getElementById("root");
   if (root === null) throw new Error("the page has no element #root");
   noteFailures();
   createRoot(root).render(
-    <SynclineProvider client={client}>
-      <Boundary what={what}>{page}</Boundary>
+    <SynclineProvider {...(client && { client })}>
+      <Boundary what="The page">{page}</Boundary>
     </SynclineProvider>,
   );
   void keepOffline();

@@ -5,8 +5,11 @@ import { usePending, useRejected, useStatus } from "@syncline/client/react";
 import { type ReactNode, useEffect, useState } from "react";
 import { describe, reason, type TitleOf } from "./describe.js";
 import { Icon } from "./icon.js";
-import { displayName, newName } from "./person.js";
+import { People } from "./people.js";
+import { CAST, displayName, seenAs } from "./person.js";
+import { MAY } from "./roles.js";
 import { ago, STATE_NAMES } from "./status.js";
+import { useRoles } from "./use-roles.js";
 
 /** Only so many pending writes are listed one by one. */
 const LISTED = 50;
@@ -18,24 +21,28 @@ export interface PanelProps {
   readonly client: Client;
   readonly space: Space;
   readonly user: string;
+  readonly page: string;
   readonly titleOf: TitleOf;
   /** A word on what to try. */
   readonly hint: string;
   readonly keys: Keys;
 }
 
-export function Panel({ client, space, user, titleOf, hint, keys }: PanelProps): ReactNode {
-  const [other] = useState(newName);
+export function Panel({ client, space, user, page, titleOf, hint, keys }: PanelProps): ReactNode {
+  const other = CAST.find((name) => name !== user) ?? CAST[0];
+  const role = useRoles(space).get(user);
+  const stranger = useStatus(space).error?.code === "forbidden";
   return (
     <aside className="panel" id="panel" aria-label="Sync" tabIndex={0}>
       <Facts client={client} space={space} />
       <Refused space={space} titleOf={titleOf} />
       <Pending space={space} titleOf={titleOf} />
+      <People space={space} user={user} where={`the ${page.toLowerCase()}`} />
       <section className="try">
         <h2>Try it</h2>
-        <p>You are <strong>{displayName(user)}</strong>. {hint}</p>
-        <a className="button main" href={`${location.pathname}?user=${other}`} target="_blank" rel="noopener"><Icon name="window" />A second person’s window</a>
-        <a className="button" href={`${location.pathname}?user=${encodeURIComponent(user)}`} target="_blank" rel="noopener"><Icon name="tabs" />Another tab of yours</a>
+        <p>You are <strong>{displayName(user)}</strong>{stranger ? ", and have no role here" : role !== undefined && <> and {MAY[role]}</>}. {stranger ? "Ada can give you one." : role === "viewer" ? "Ada can make you an editor; then try again what was refused." : hint}</p>
+        <a className="button main" href={seenAs(other)} target="_blank" rel="noopener"><Icon name="window" />{displayName(other)}’s window</a>
+        <a className="button" href={seenAs(user)} target="_blank" rel="noopener"><Icon name="tabs" />Another tab of yours</a>
         <p className="small">Your tabs share one store and one connection. What a person has stored opens without a network, too.</p>
       </section>
       <section className="keys">

@@ -1,18 +1,18 @@
 /** Who is at this window, and how people are shown. */
 
-const ADJECTIVES = ["amber", "brave", "calm", "clever", "curious", "eager", "gentle", "happy", "keen", "lively", "lucky", "merry", "nimble", "proud", "quick", "quiet", "sunny", "swift", "warm", "witty"];
-const ANIMALS = ["badger", "beaver", "bison", "crane", "dolphin", "falcon", "ferret", "fox", "gecko", "heron", "ibex", "jackdaw", "koala", "lemur", "lynx", "marmot", "newt", "otter", "owl", "panda", "puffin", "raven", "seal", "stork", "swan", "tapir", "turtle", "viper", "wombat", "yak"];
+/** Who there is in the demo: the owner, an editor and a viewer, as it begins. */
+export const CAST = ["ada", "ben", "cleo"] as const;
 
 const KEY = "user";
 
 /**
- * `?user=`, else the name of this window, else the one that was last used in this browser: what somebody has stored here under it
- * must be found again. A new browser gets a new name.
+ * `?user=`, who may be a stranger, else the one of the cast whom this window last was, else whom this browser last was, else the
+ * owner. It is a name and no secret: the demo's server believes everybody on its own machine.
  */
 export function whoAmI(): string {
   const storages = [() => sessionStorage, () => localStorage];
-  const kept = storages.map((storage) => tried(() => storage().getItem(KEY))).find((name) => name);
-  const name = new URLSearchParams(location.search).get("user")?.trim() || kept || newName();
+  const kept = storages.map((storage) => tried(() => storage().getItem(KEY))).find((name) => CAST.some((one) => one === name));
+  const name = new URLSearchParams(location.search).get("user")?.trim() || kept || CAST[0];
   for (const storage of storages) tried(() => storage().setItem(KEY, name));
   return name;
 }
@@ -26,13 +26,9 @@ function tried<T>(get: () => T): T | undefined {
   }
 }
 
-/** A name that nobody is likely to have. */
-export function newName(): string {
-  return `${pick(ADJECTIVES)}-${pick(ANIMALS)}`;
-}
-
-function pick(list: readonly string[]): string {
-  return list[Math.floor(Math.random() * list.length)] ?? "";
+/** Where this page is seen as another one. */
+export function seenAs(user: string): string {
+  return `${location.pathname}?user=${encodeURIComponent(user)}`;
 }
 
 /** "quiet-otter" as "Quiet Otter". */

@@ -8,8 +8,7 @@ export interface Session {
   readonly user: string;
 }
 
-/** `Socket` may stand in for the browser's WebSocket. */
-export function connect(Socket: typeof WebSocket = WebSocket): Session {
-  const user = whoAmI();
-  return { user, client: new Client({ url: location.origin, user, agent: "syncline-demo/0.2.0", WebSocket: Socket }) };
+/** The session of `user`, whose store is no other's. `Socket` may stand in for the browser's WebSocket. */
+export function connect(Socket: typeof WebSocket = WebSocket, user: string = whoAmI()): Session {
+  return { user, client: new Client({ url: location.origin, user, agent: "syncline-demo/0.3.0", WebSocket: Socket }) };
 }

@@ -1,4 +1,4 @@
-/** What both pages have around them: header, notices, panel, devtools. */
+/** What the board and the table have around them: header, notices, panel, devtools. */
 
 import type { Client, Space } from "@syncline/client";
 import { mountDevtools } from "@syncline/client/devtools";
@@ -7,9 +7,11 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Avatar } from "./avatar.js";
 import { Boundary } from "./boundary.js";
 import { describe, reason, type TitleOf } from "./describe.js";
+import { Header } from "./header.js";
 import { Icon } from "./icon.js";
 import { NoticeBar } from "./notice-bar.js";
 import { type Keys, Panel } from "./panel.js";
+import { PersonSwitch } from "./people.js";
 import { displayName } from "./person.js";
 import { StatusPill } from "./status.js";
 import { note, Voice } from "./voice.js";
@@ -31,7 +33,6 @@ export interface ShellProps {
   readonly children: ReactNode;
 }
 
-const PAGES = [["/", "Board"], ["/cities", "Cities"]] as const;
 /** From this width on the panel stands beside the page. */
 const ROOMY = 1000;
 /** How many people are shown before the rest is a number. */
@@ -45,25 +46,19 @@ export function Shell({ client, space, user, page, titleOf, hint, keys, panel, t
   useRefusals(space, titleOf, open);
   return (
     <>
-      <header className="top">
-        <a className="skip" href="#main">Skip to the {page.toLowerCase()}</a>
-        <a className="brand" href={`/${location.search}`} aria-label="Syncline"><img src="/icon.svg" alt="" width={26} height={26} /><span>Syncline</span></a>
-        <nav aria-label="Pages">
-          {PAGES.map(([to, name]) => <a key={to} href={to + location.search} aria-current={name === page ? "page" : undefined}>{name}</a>)}
-        </nav>
-        <div className="tools">{tools}</div>
-        <span className="gap" />
-        <People space={space} user={user} />
+      <Header page={page} tools={tools}>
+        <Others space={space} />
+        <PersonSwitch space={space} user={user} />
         <StatusPill client={client} space={space} />
         <Toggle space={space} open={open} toggle={() => setOpen(!open)} />
-      </header>
+      </Header>
       <NoticeBar client={client} space={space} />
       <div className={open ? "layout with-panel" : "layout"}>
         <main id="main" tabIndex={-1}>
           <h1 className="unseen">{page}</h1>
           <Boundary what={`The ${page.toLowerCase()}`}>{children}</Boundary>
         </main>
-        {open && <Boundary what="The panel"><Panel client={client} space={space} user={user} titleOf={titleOf} hint={hint} keys={keys} /></Boundary>}
+        {open && <Boundary what="The panel"><Panel client={client} space={space} user={user} page={page} titleOf={titleOf} hint={hint} keys={keys} /></Boundary>}
       </div>
       <footer className="foot"><p>{foot}</p><Devtools client={client} /></footer>
       <Voice />
@@ -71,15 +66,15 @@ export function Shell({ client, space, user, page, titleOf, hint, keys, panel, t
   );
 }
 
-/** Oneself and the others who have this space open. */
-function People({ space, user }: { readonly space: Space; readonly user: string }): ReactNode {
+/** The others who have this space open. */
+function Others({ space }: { readonly space: Space }): ReactNode {
   const others = [...usePresence(space)];
   const more = others.length - SHOWN;
+  if (others.length === 0) return null;
   return (
-    <div className="people" role="group" aria-label="People here">
+    <div className="people" role="group" aria-label="Others here">
       {others.slice(0, SHOWN).map(([session, peer]) => <Avatar key={session} user={peer.user} />)}
       {more > 0 && <span className="avatar more">+{more}</span>}
-      <Avatar user={user} me />
     </div>
   );
 }

@@ -14,7 +14,14 @@ export const STATE_NAMES: { readonly [S in SyncState]: string } = {
   stopped: "Stopped",
 };
 
-export function StatusPill({ client, space }: { readonly client: Client; readonly space: Space }): ReactNode {
+interface StatusPillProps {
+  readonly client: Client;
+  readonly space: Space;
+  /** Whose network it is, where there are several on a page. */
+  readonly of?: string;
+}
+
+export function StatusPill({ client, space, of }: StatusPillProps): ReactNode {
   const { state } = useStatus(space);
   const on = state !== "paused";
   return (
@@ -24,7 +31,7 @@ export function StatusPill({ client, space }: { readonly client: Client; readonl
       <button
         className="switch"
         role="switch"
-        aria-label="Network"
+        aria-label={of === undefined ? "Network" : `${of}’s network`}
         aria-checked={on}
         title="Network: off takes all windows of this browser offline that are yours"
         onClick={() => (on ? client.goOffline() : client.goOnline())}

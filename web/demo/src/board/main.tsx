@@ -8,4 +8,4 @@ import "../css/card.css";
 import { BoardPage } from "./page.js";
 
 const session = connect();
-mount(session, "The page", <BoardPage {...session} />);
+mount(<BoardPage {...session} />, session.client);

@@ -3,6 +3,7 @@
 import { useQuery, useSpace } from "@syncline/client/react";
 import { type ReactNode, useMemo } from "react";
 import type { Keys } from "../app/panel.js";
+import { MEMBERS } from "../app/roles.js";
 import type { Session } from "../app/session.js";
 import { Shell } from "../app/shell.js";
 import { useTitles } from "../app/titles.js";
@@ -11,7 +12,7 @@ import { Board } from "./board.js";
 import { CARDS } from "./card.js";
 import { UndoButtons, useHistory } from "./history.js";
 
-const OPTIONS = { view: [{ in: CARDS }], presence: true };
+const OPTIONS = { view: [{ in: CARDS }, { in: MEMBERS }], presence: true };
 const QUERY = { in: CARDS, sort: ["order"] };
 const KEYS: Keys = [
   ["← ↑ ↓ →", "Go from card to card"],

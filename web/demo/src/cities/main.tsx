@@ -9,4 +9,4 @@ import { CountingSocket } from "./counting-socket.js";
 import { CitiesPage } from "./page.js";
 
 const session = connect(CountingSocket);
-mount(session, "The page", <CitiesPage {...session} />);
+mount(<CitiesPage {...session} />, session.client);

@@ -3,6 +3,7 @@
 import { usePresence, useSpace, useStatus } from "@syncline/client/react";
 import { type ReactNode, useDeferredValue, useEffect, useMemo, useState } from "react";
 import type { Keys } from "../app/panel.js";
+import { MEMBERS } from "../app/roles.js";
 import type { Session } from "../app/session.js";
 import { Shell } from "../app/shell.js";
 import { useTitles } from "../app/titles.js";
@@ -13,7 +14,7 @@ import { useStock } from "./stock.js";
 import { Table } from "./table.js";
 import { Toolbar } from "./toolbar.js";
 
-const OPTIONS = { view: [{ in: CITIES }], presence: true, indexes: { [CITIES]: ["name", "country"] } };
+const OPTIONS = { view: [{ in: CITIES }, { in: MEMBERS }], presence: true, indexes: { [CITIES]: ["name", "country"] } };
 const KEYS: Keys = [
   ["← ↑ ↓ →", "Go from cell to cell"],
   ["PgUp or PgDn", "A page up or down"],

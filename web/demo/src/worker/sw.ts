@@ -70,7 +70,7 @@ function inTime(answer: Promise<Response>): Promise<Response | undefined> {
   });
 }
 
-/** The file of a page: as the server has it, / is index.html and /cities is cities.html. */
+/** The file of a page: as the server has it, / is index.html, /cities is cities.html. */
 function pageAt(path: string): string {
   return path === "/" ? "/index.html" : files.has(`${path}.html`) ? `${path}.html` : path;
 }
