@@ -108,7 +108,7 @@ func (c *client) connect() {
 		return
 	}
 	c.effects(fx)
-	c.send(c.core.OpenMessage())
+	c.send(c.core.OpenMessage(c.time()))
 }
 
 // lost is called when the connection is gone.
@@ -192,7 +192,7 @@ func (c *client) effects(fx core.Effects) {
 			conn := c.conn
 			c.after(fx.Wait, func() {
 				if c.conn == conn && c.core != nil {
-					c.send(c.core.OpenMessage())
+					c.send(c.core.OpenMessage(c.time()))
 				}
 			})
 		}
