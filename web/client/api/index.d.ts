@@ -342,7 +342,7 @@ interface QueryResult {
     readonly lastSynced: number | null;
 }
 
-type QueryStatus = "loading" | "stale" | "live" | "offline";
+type QueryStatus = "loading" | "stale" | "live" | "offline" | "expired";
 
 interface Rejected {
     readonly id: string;
@@ -360,6 +360,7 @@ interface Status {
     readonly transport: Transport | null;
     readonly error?: StatusError;
     readonly storage: StorageStatus;
+    readonly expired?: readonly string[];
 }
 
 type SyncState = "offline" | "paused" | "connecting" | "syncing" | "live" | "unauthorized" | "stopped";
