@@ -66,7 +66,7 @@ func (c *Core) Due() (after time.Duration, ask bool) {
 
 const (
 	maxSilence = 25_000 // milliseconds, after which the server is asked
-	maxUnkept  = 60_000 // milliseconds of the term that a crash may forget, which hides earlier
+	maxUnkept  = 60_000 // milliseconds of the term that a crash may forget; that something has run out it does not
 )
 
 func (c *Core) shortest() int64 { return slices.Min(slices.Collect(maps.Values(c.Leases))) }
@@ -95,13 +95,14 @@ func (c *Core) lapse(ctx context.Context, now time.Time, contact bool) (fx Effec
 			hidden[collection] = true
 		}
 	}
-	if !maps.Equal(hidden, k.hidden) {
+	changed := !maps.Equal(hidden, k.hidden)
+	if changed {
 		k.hidden, fx.All = hidden, true
 		if c.overlay.calls > 0 {
 			c.overlay.stale = true // a call may have read what is hidden now
 		}
 	}
-	if len(c.Leases) > 0 && (c.High < k.stored || c.High-k.stored >= min(maxUnkept, c.shortest()/16)) {
+	if len(c.Leases) > 0 && (changed || c.High < k.stored || c.High-k.stored >= min(maxUnkept, c.shortest()/16)) {
 		s := c.begin()
 		s.touch()
 		if err = c.commit(ctx, now, s); err == nil {

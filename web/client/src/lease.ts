@@ -60,6 +60,7 @@ export class Lease {
     const hidden = Object.keys(leases).filter((name) => this.#high - this.#seen > (leases[name] as number)).sort();
     if (hidden.join() === this.hidden.join()) return false;
     this.hidden = hidden;
+    this.#stored = 0; // what has run out is to stay so over a restart
     return true;
   }
 
