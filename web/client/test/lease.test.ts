@@ -226,6 +226,25 @@ describe("a space", () => {
     }
   });
 
+  it("takes an answer for as old as its question", async () => {
+    const tab = await open();
+    let asked: { tell(message: { t: string }): void } | undefined;
+    server.answer = (message, link) => {
+      if (message["t"] !== "ping") return false;
+      asked = link;
+      return true;
+    };
+    await pass(30_000);
+    vi.setSystemTime(Date.now() + 2 * LEASE);
+    asked?.tell({ t: "pong" }); // it lay in a buffer
+    for (let i = 0; i < 9; i++) await Promise.resolve();
+    expect(asked).toBeDefined();
+    expectShown(tab, []);
+    server.answer = () => false;
+    await pass(15_000);
+    expectShown(tab, ["a"]);
+  });
+
   it("is hidden before the first paint after a restart, and a clock set back does not change that", async () => {
     const first = await open();
     await pass(LEASE / 2);
