@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
@@ -46,6 +47,7 @@ type collection struct {
 	create, update, remove *rule.Rule     // nil: nobody
 	schema                 *schema.Schema // nil: any record
 	fields                 []field
+	lease                  int64 // milliseconds; 0: none
 }
 
 // Compile makes a policy of a definition. The error lists everything that is
@@ -168,6 +170,8 @@ func (c *compiler) space(k *kind, d definition.Space) {
 			k.collections[name] = &collection{
 				create: write("create", cmp(of.Create, of.Write)), update: write("update", cmp(of.Update, of.Write)), remove: write("delete", cmp(of.Delete, of.Write)),
 			}
+			c.in([]string{"lease"}, func() { c.check(of.Lease.Check()) })
+			k.collections[name].lease = time.Duration(of.Lease).Milliseconds()
 			if of.Schema != nil {
 				c.in([]string{"schema"}, func() {
 					k.collections[name].schema, err = schema.Compile(of.Schema)

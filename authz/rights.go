@@ -90,6 +90,21 @@ func (r Rights) Name() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
+// Leases are how long replicas may go on showing what they hold of these collections when they do not hear from the
+// server, in milliseconds; nil if there is no limit for any. They follow from the rules alone: rights of one name have the same.
+func (r Rights) Leases(collections []string) map[string]int64 {
+	var leases map[string]int64
+	for _, name := range collections {
+		if c := r.rules.collection(name); c != nil && c.lease > 0 {
+			if leases == nil {
+				leases = map[string]int64{}
+			}
+			leases[name] = c.lease
+		}
+	}
+	return leases
+}
+
 // Possible reports whether there can be such a space for the principal at all. It
 // asks nothing of the space, so that nobody makes the server load what does not exist, or learns
 // from the time it takes what does; a rule that asks no relation is decided here already.

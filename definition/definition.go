@@ -119,6 +119,8 @@ type Collection struct {
 	Fields map[string]Field `json:"fields,omitzero"`
 	// Schema is a JSON Schema (draft 2020-12) that every entry must fit; none: any record.
 	Schema jsontext.Value `json:"schema,omitzero"`
+	// Lease is how long devices that do not hear from the server go on showing entries; none: for ever.
+	Lease Lease `json:"lease,omitzero"`
 
 	Constraints
 }

@@ -61,7 +61,7 @@ func BenchmarkLoad(b *testing.B) {
 		if _, err := c.Connected(b.Context(), time.Now(), "", wire.Limits{}); err != nil {
 			b.Fatal(err)
 		}
-		c.OpenMessage()
+		c.OpenMessage(time.Now())
 		receive(opened(0, 1, wire.ResumeReset))
 		for i := 0; i < entries; i += part {
 			d := diff(0, 1)

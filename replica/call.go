@@ -2,7 +2,6 @@ package replica
 
 import (
 	"context"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -23,6 +22,6 @@ func (s *Space) Call(ctx context.Context, name string, args any) (*Pending, erro
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	m, fx, err := s.core.Call(ctx, time.Now(), name, raw)
+	m, fx, err := s.core.Call(ctx, s.r.now(), name, raw)
 	return s.queued(ctx, m, fx, err)
 }

@@ -17,6 +17,7 @@ var (
 	ErrUser            = core.ErrUser
 	ErrUnknownMutation = core.ErrUnknownMutation
 	ErrDisplaced       = core.ErrDisplaced
+	ErrExpired         = core.ErrExpired
 	ErrUpgradeRequired = core.ErrUpgradeRequired
 )
 

@@ -63,6 +63,8 @@ type Options struct {
 
 	// NewClientID is for tests; nil makes them of 128 random bits.
 	NewClientID func() space.ClientID
+
+	now func() time.Time // of leases, for tests; nil means time.Now
 }
 
 // Times of a connection, docs/PROTOCOL.md sections 3 and 9.
@@ -83,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.NewClientID == nil {
 		o.NewClientID = newClientID
+	}
+	if o.now == nil {
+		o.now = time.Now
 	}
 	o.Limits = o.Limits.WithDefaults()
 	return o

@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/syncline/syncline/replica/core"
 	"github.com/syncline/syncline/space"
@@ -52,7 +51,7 @@ func (s *Space) queue(ctx context.Context, ops []space.Op, reads *space.Reads) (
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	m, fx, err := s.core.Mutate(ctx, time.Now(), ops, reads)
+	m, fx, err := s.core.Mutate(ctx, s.r.now(), ops, reads)
 	return s.queued(ctx, m, fx, err)
 }
 
@@ -96,7 +95,7 @@ func (s *Space) Retry(ctx context.Context, id LocalID) (*Pending, error) {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	m, fx, err := s.core.Retry(ctx, time.Now(), id)
+	m, fx, err := s.core.Retry(ctx, s.r.now(), id)
 	return s.queued(ctx, m, fx, err)
 }
 
@@ -107,7 +106,7 @@ func (s *Space) Discard(ctx context.Context, id LocalID) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	fx, err := s.core.Discard(ctx, time.Now(), id)
+	fx, err := s.core.Discard(ctx, s.r.now(), id)
 	if err != nil {
 		return s.brokenIfSo(err)
 	}

@@ -55,16 +55,28 @@ func MustQuery(collection, text string) Query {
 
 // Get returns an entry as it shows; ok is false where there is none.
 func (s *Space) Get(ctx context.Context, collection, id string) (e Entry, ok bool, err error) {
+	e, ok, _, err = s.get(ctx, space.Key{Collection: collection, ID: id})
+	return e, ok, err
+}
+
+// get is Get; hidden says whether the collection is.
+func (s *Space) get(ctx context.Context, key space.Key) (e Entry, ok, hidden bool, err error) {
 	if err := s.lock(); err != nil {
-		return Entry{}, false, err
+		return Entry{}, false, false, err
 	}
 	defer s.mu.Unlock()
-	return s.core.Get(ctx, space.Key{Collection: collection, ID: id})
+	e, ok, err = s.core.Get(ctx, key)
+	return e, ok, s.core.Hides(key.Collection), err
 }
 
 // Query yields the entries that match, as they show at the start of the loop. The
 // loop's body may call anything.
 func (s *Space) Query(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+	return s.query(ctx, q, func(bool) {})
+}
+
+// query is Query; read is told, when the loop begins, whether the collection is hidden.
+func (s *Space) query(ctx context.Context, q Query, read func(hidden bool)) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r, err := s.reader(ctx, q.In)
 		if err != nil {
@@ -72,6 +84,7 @@ func (s *Space) Query(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 			return
 		}
 		defer r.Close()
+		read(r.Hidden())
 		if len(q.Sort) > 0 {
 			yieldSorted(r, q, yield)
 			return

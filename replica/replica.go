@@ -116,12 +116,13 @@ func (r *Replica) Space(ctx context.Context, path string, view ...space.Part) (*
 	c, err := core.Open(ctx, r.store, core.Options{
 		Space: name, View: view, KeepView: len(view) == 0, User: r.opt.User, NewClientID: r.opt.NewClientID,
 		Limits: r.opt.Limits, MaxQueue: r.opt.MaxQueue, KeepDone: r.opt.KeepDone, Mutators: r.mutators,
-	}, time.Now())
+	}, r.now())
 	if err != nil {
 		return nil, err
 	}
 	s := &Space{r: r, path: name, core: c, changed: make(chan struct{}), waiters: map[core.LocalID]*Pending{}, wantOpen: true}
 	r.spaces[name] = s
+	s.plan()
 	r.wake()
 	return s, nil
 }
@@ -172,6 +173,9 @@ func (r *Replica) Close() error {
 	}
 	return nil
 }
+
+// now is the local clock that leases run on.
+func (r *Replica) now() time.Time { return r.opt.now() }
 
 func (r *Replica) wake() {
 	select {

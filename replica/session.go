@@ -23,10 +23,11 @@ type session struct {
 	err     error         // the first reason to end
 	wait    time.Duration // before the next connection
 	welcome *wire.Welcome
-	last    time.Time // anything was read
-	pinged  time.Time // a ping waits for its answer since; zero if none does
-	pongs   int       // to send
-	over    bool      // err is set and the writer should stop
+	last    time.Time   // anything was read
+	pinged  time.Time   // a ping waits for its answer since; zero if none does
+	asked   []time.Time // when pings were sent that were not answered yet, by the clock of leases
+	pongs   int         // to send
+	over    bool        // err is set and the writer should stop
 }
 
 // fail ends the session with the first reason given.
@@ -90,7 +91,7 @@ func (s *session) handle(ctx context.Context, message wire.ServerMessage) error 
 		s.mu.Unlock()
 		return nil
 	case *wire.Pong:
-		return nil
+		return s.answered(ctx)
 	case *wire.Error:
 		if m.Space == "" || m.Fatal {
 			return s.refused(m)
@@ -125,6 +126,24 @@ func (s *session) handle(ctx context.Context, message wire.ServerMessage) error 
 	if err != nil {
 		s.fail(err, wait)
 		return err
+	}
+	return nil
+}
+
+// answered tells the spaces of an answer to the oldest ping that has none.
+func (s *session) answered(ctx context.Context) error {
+	s.mu.Lock()
+	if len(s.asked) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	asked := s.asked[0]
+	s.asked = s.asked[1:]
+	s.mu.Unlock()
+	for _, space := range s.r.all() {
+		if err := space.answered(ctx, s, asked); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -184,7 +203,7 @@ func (s *session) write(ctx context.Context, hello *wire.Hello) error {
 	defer timer.Stop()
 	for {
 		s.mu.Lock()
-		over, err, welcome, pongs, last, pinged := s.over, s.err, s.welcome, s.pongs, s.last, s.pinged
+		over, err, welcome, pongs, last, pinged, waits := s.over, s.err, s.welcome, s.pongs, s.last, s.pinged, len(s.asked) > 0
 		s.pongs = 0
 		s.mu.Unlock()
 		now := time.Now()
@@ -211,9 +230,9 @@ func (s *session) write(ctx context.Context, hello *wire.Hello) error {
 			return errSilent
 		case !pinged.IsZero():
 			next = earlier(next, pinged.Add(giveUpAfter))
-		case !now.Before(last.Add(pingAfter)):
+		case !now.Before(last.Add(pingAfter)), welcome != nil && !waits && s.r.asks():
 			s.mu.Lock()
-			s.pinged = now
+			s.pinged, s.asked = now, append(s.asked, s.r.now())
 			s.mu.Unlock()
 			if err := s.send(&wire.Ping{}); err != nil {
 				return err

@@ -30,8 +30,9 @@ type Space struct {
 	wantOpen  bool     // the open message is to be sent
 	openAt    time.Time
 	wantCheck bool
-	halted    bool      // by err, until resume
-	heard     time.Time // when the server last sent anything for it while live
+	halted    bool        // by err, until resume
+	leases    *time.Timer // looks what has run out; nil while nothing has a lease
+	heard     time.Time   // when the server last sent anything for it while live
 
 	presence presence
 }
@@ -45,13 +46,15 @@ func (s *Space) notify() {
 	s.changed = make(chan struct{})
 }
 
-// lock takes the space's lock, or refuses because it is closed.
+// lock takes the space's lock, or refuses because it is closed. What may not be
+// shown any longer is hidden from whoever has it.
 func (s *Space) lock() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return ErrClosed
 	}
+	s.pass()
 	return nil
 }
 
@@ -62,7 +65,7 @@ func (s *Space) SetView(ctx context.Context, view ...space.Part) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	fx, err := s.core.SetView(ctx, time.Now(), view)
+	fx, err := s.core.SetView(ctx, s.r.now(), view)
 	if err != nil {
 		return err
 	}
@@ -92,8 +95,9 @@ func (s *Space) next(ctx context.Context, now time.Time, sess *session, welcome 
 	if s.closed || s.halted {
 		return nil, at, nil
 	}
+	clock := s.r.now()
 	if s.session != sess {
-		fx, err := s.core.Connected(ctx, now, welcome.User, limitsOf(welcome))
+		fx, err := s.core.Connected(ctx, clock, welcome.User, limitsOf(welcome))
 		if errors.Is(err, ErrUser) {
 			s.halt(err)
 			return nil, at, nil
@@ -111,13 +115,13 @@ func (s *Space) next(ctx context.Context, now time.Time, sess *session, welcome 
 			return nil, s.openAt, nil
 		}
 		s.wantOpen = false
-		m := s.core.OpenMessage()
+		m := s.core.OpenMessage(clock)
 		m.Presence = s.presence.wanted
 		s.presence.opened()
 		s.notify()
 		return m, at, nil
 	}
-	if p := s.core.Push(now, 0); p != nil {
+	if p := s.core.Push(clock, 0); p != nil {
 		return p, at, nil
 	}
 	if s.wantCheck && s.core.Status().Live {
@@ -127,8 +131,8 @@ func (s *Space) next(ctx context.Context, now time.Time, sess *session, welcome 
 	if m := s.presence.next(s.path); m != nil {
 		return m, at, nil
 	}
-	if hold := s.core.Hold(); hold.After(now) {
-		at = hold
+	if hold := s.core.Hold(); hold.After(clock) {
+		at = now.Add(hold.Sub(clock))
 	}
 	return nil, at, nil
 }
@@ -141,7 +145,7 @@ func (s *Space) receive(ctx context.Context, message wire.ServerMessage) (time.D
 	if s.closed || s.session == nil {
 		return 0, nil
 	}
-	now := time.Now()
+	now := s.r.now()
 	switch m := message.(type) {
 	case *wire.Present:
 		s.presence.take(m)
@@ -202,6 +206,7 @@ func (s *Space) effects(ctx context.Context, fx core.Effects) error {
 	}
 	s.notify()
 	s.r.wake()
+	s.plan()
 	return err
 }
 
@@ -243,6 +248,9 @@ func (s *Space) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	if s.leases != nil {
+		s.leases.Stop()
+	}
 	for id, p := range s.waiters {
 		delete(s.waiters, id)
 		p.finish(space.Outcome{}, ErrClosed)

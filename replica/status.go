@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type Status struct {
 	LastSynced time.Time // when it was last up to date; zero if never
 	Pending    int       // mutations queued
 	Rejected   int       // mutations rejected and kept
+	Expired    []string  // collections that are hidden: their leases have run out, and show again once it is Live
 	Err        error     // what last went wrong; nil once it is right again
 }
 
@@ -32,12 +34,15 @@ func (s *Space) Status() Status {
 	link := s.r.linkState()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.closed {
+		s.pass()
+	}
 	return s.status(link)
 }
 
 func (s *Space) status(link linkState) Status {
 	c := s.core.Status()
-	st := Status{State: link.state, LastSynced: c.Synced, Pending: c.Pending, Rejected: c.Rejected, Err: s.err}
+	st := Status{State: link.state, LastSynced: c.Synced, Pending: c.Pending, Rejected: c.Rejected, Expired: c.Expired, Err: s.err}
 	switch {
 	case s.closed || s.halted || link.state == Stopped:
 		st.State = Stopped
@@ -85,8 +90,7 @@ func (s *Space) StatusChanges(ctx context.Context) iter.Seq[Status] {
 
 // sameStatus lets LastSynced pass alone: it moves with every message.
 func sameStatus(a, b Status) bool {
-	a.LastSynced, b.LastSynced = time.Time{}, time.Time{}
-	return a == b
+	return a.State == b.State && a.Pending == b.Pending && a.Rejected == b.Rejected && slices.Equal(a.Expired, b.Expired) && a.Err == b.Err
 }
 
 // Sync waits until no mutation is queued and what is held is up to date. The error

@@ -31,12 +31,10 @@ func (s *Space) Watch(ctx context.Context, q Query) iter.Seq2[[]Entry, error] {
 			s.mu.Unlock()
 		}()
 		for {
-			s.mu.Lock()
-			changed, closed := s.changed, s.closed
-			if closed {
-				s.mu.Unlock()
+			if s.lock() != nil {
 				return
 			}
+			changed := s.changed
 			result, dirty, err := l.take(ctx, s)
 			s.mu.Unlock()
 			if err != nil {

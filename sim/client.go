@@ -25,7 +25,9 @@ type client struct {
 	made    []*intent    // what this client wanted, in order
 	retry   bool         // a connection is planned
 	pushing bool         // a tick is planned
-	tap     tap          // nil but where a corpus is recorded
+	terms   terms
+	away    time.Duration // it makes no connection before
+	tap     tap           // nil but where a corpus is recorded
 }
 
 // A tap is told of all that goes into a replica and comes out of it.
@@ -38,7 +40,7 @@ type tap interface {
 	sent(message any)
 }
 
-func (c *client) time() time.Time { return epoch.Add(c.now) }
+func (c *client) time() time.Time { return epoch.Add(c.now + c.terms.skew) }
 
 func (c *client) start() {
 	opts := core.Options{
@@ -54,6 +56,7 @@ func (c *client) start() {
 		return
 	}
 	c.core = r
+	c.look()
 	c.note("%s up at %s", c.name, r.Status().Cursor)
 	c.connectIn(0)
 }
@@ -92,6 +95,10 @@ func (c *client) connect() {
 	if c.core == nil || c.conn != nil {
 		return
 	}
+	if !c.w.healed && c.now < c.away {
+		c.connectIn(c.away - c.now)
+		return
+	}
 	if c.w.server.down || !c.w.healed && c.chance(c.w.plan.unreachable) {
 		c.connectIn(c.between(20*time.Millisecond, 400*time.Millisecond))
 		return
@@ -108,7 +115,7 @@ func (c *client) connect() {
 		return
 	}
 	c.effects(fx)
-	c.send(c.core.OpenMessage())
+	c.send(c.core.OpenMessage(c.time()))
 }
 
 // lost is called when the connection is gone.
@@ -129,6 +136,7 @@ func (c *client) lost(conn *conn) {
 func (c *client) send(m any) {
 	conn := c.conn
 	if open, ok := m.(*wire.Open); ok {
+		c.terms.opened = c.time()
 		open.Drops = open.Drops && c.w.plan.drops
 	}
 	if c.tap != nil {
@@ -157,9 +165,13 @@ func (c *client) receive(conn *conn) func([]byte) {
 			conn.lose()
 			return
 		}
+		live := c.core.Status().Live
 		fx, err := c.core.Receive(context.Background(), c.time(), m)
 		if !c.ok(err) {
 			return
+		}
+		if !live && c.core.Status().Live {
+			c.contact(c.terms.opened)
 		}
 		c.effects(fx)
 		c.push()
@@ -192,7 +204,7 @@ func (c *client) effects(fx core.Effects) {
 			conn := c.conn
 			c.after(fx.Wait, func() {
 				if c.conn == conn && c.core != nil {
-					c.send(c.core.OpenMessage())
+					c.send(c.core.OpenMessage(c.time()))
 				}
 			})
 		}

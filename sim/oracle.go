@@ -192,6 +192,7 @@ func (w *world) checkClient(c *client) {
 		}
 	}
 	c.cursor = status.Cursor
+	c.look()
 	w.checkIntents(c)
 }
 
@@ -254,6 +255,13 @@ func (w *world) converged() {
 		if status.Pending > 0 || !status.Live {
 			w.fail("%s is stuck: %d mutations queued, live %t, at %s of %s", c.name, status.Pending, status.Live, status.Cursor, head)
 			return
+		}
+		if w.plan.leased { // one more answer, and all shows
+			if _, err := c.core.Contact(ctx, c.time(), c.time()); err != nil {
+				w.fail("%s: %v", c.name, err)
+			}
+			c.contact(c.time())
+			c.look()
 		}
 		want := w.oracle.permitted(w.view(c), c.name, head.Seq, w.ruled%len(definitions))
 		n := 0

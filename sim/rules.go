@@ -89,6 +89,8 @@ func (w *world) rules() *authz.Rules {
 
 func (w *world) definitions() []*authz.Policy {
 	switch {
+	case w.plan.leased:
+		return leasedDefinitions
 	case w.plan.called && w.plan.asked:
 		return askedWithCalls
 	case w.plan.called:

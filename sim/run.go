@@ -21,10 +21,10 @@ type Result struct {
 
 // Counts tell whether a schedule did anything worth checking.
 type Counts struct {
-	Applied, Rejected, Reopened, Reconnected, Restored, Dropped, Called int
+	Applied, Rejected, Reopened, Reconnected, Restored, Dropped, Called, Hidden int
 }
 
-type counts struct{ applied, rejected, reopened, reconnected, dropped, called int }
+type counts struct{ applied, rejected, reopened, reconnected, dropped, called, hidden int }
 
 // A schedule's plan: how much happens and how much goes wrong. Of probabilities
 // it holds the n of "once in n", 0 for never.
@@ -58,6 +58,7 @@ type plan struct {
 	chunk         int  // entries that a step of a replica's housekeeping touches, 0 for many
 	eager         bool // the server sends drops even where they do not pay
 	asked         bool // somebody has to agree to some mutations; see ask.go
+	leased        bool // some collections have leases; see lease.go
 }
 
 // world is one schedule under way.
@@ -97,6 +98,8 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	calls := w.newActor(seed, 6) // likewise
 	w.plan.called = calls.chance(3)
+	leases := w.newActor(seed, 7) // likewise
+	w.plan.leased = w.plan.ruled && !w.plan.called && !w.plan.asked && leases.chance(2)
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.judge = &judge{w.newActor(seed, 5), map[string]bool{}}
@@ -115,6 +118,9 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 			calls.after(calls.between(0, w.plan.length), func() { w.clients[calls.rand.IntN(len(w.clients))].call() })
 		}
 	}
+	if w.plan.leased {
+		w.lease()
+	}
 	chief.after(w.plan.length, w.heal)
 	events := 0
 	for events < maxEvents && w.err == nil && w.clock.step() {
@@ -128,7 +134,7 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	return Result{
 		Seed: seed, Err: w.err, Trace: w.digest(), Events: events, Commits: len(w.oracle.commits),
-		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped, w.counts.called},
+		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped, w.counts.called, w.counts.hidden},
 	}
 }
 

@@ -50,6 +50,7 @@ func TestPromises(t *testing.T) {
 		total.Restored += r.Counts.Restored
 		total.Dropped += r.Counts.Dropped
 		total.Called += r.Counts.Called
+		total.Hidden += r.Counts.Hidden
 		if r.Err != nil {
 			return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
 		}
@@ -59,7 +60,7 @@ func TestPromises(t *testing.T) {
 	for _, err := range failed {
 		t.Error(err)
 	}
-	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0 || total.Called == 0) {
+	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0 || total.Called == 0 || total.Hidden == 0) {
 		t.Errorf("the schedules do not reach what they are for: %+v", total)
 	}
 }
@@ -130,6 +131,9 @@ func TestPlantedBugs(t *testing.T) {
 		{"replica drops a remove", Bugs{Replica: replicacore.Bugs{DropRemove: true}}},
 		{"replica forgets what it sent", Bugs{Replica: replicacore.Bugs{LostAckOnRestart: true}}},
 		{"replica renumbers what it sends again", Bugs{Replica: replicacore.Bugs{DoubleResend: true}}},
+		{"replica shows what has no lease any more", Bugs{Replica: replicacore.Bugs{EndlessLease: true}}},
+		{"replica lets its clock be set back", Bugs{Replica: replicacore.Bugs{TurnedBack: true}}},
+		{"replica shows again too early", Bugs{Replica: replicacore.Bugs{EarlyContact: true}}},
 		{"replica accepts any digest", Bugs{Replica: replicacore.Bugs{AcceptAnyDigest: true}}},
 	}
 	for _, b := range bugs {

@@ -28,6 +28,7 @@ func (c *client) mutate() {
 	if c.core == nil {
 		return
 	}
+	c.look()
 	in := &intent{tag: fmt.Sprintf("%s-%04d", c.name, len(c.made)), plain: true}
 	ops := []space.Op{{Op: space.OpPut, In: "marks", ID: in.tag, Value: fmt.Appendf(nil, `{"by":%q}`, c.name)}}
 	var reads *space.Reads
@@ -74,7 +75,7 @@ func (c *client) mutate() {
 		reads = &space.Reads{At: c.core.Status().Cursor.Seq, Keys: []space.KeyPair{register.Pair()}}
 	}
 	m, fx, err := c.core.Mutate(context.Background(), c.time(), ops, reads)
-	if errors.Is(err, core.ErrQueueFull) || errors.Is(err, core.ErrRejectedFull) {
+	if errors.Is(err, core.ErrQueueFull) || errors.Is(err, core.ErrRejectedFull) || errors.Is(err, core.ErrExpired) {
 		return
 	}
 	if !c.ok(err) {

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -62,8 +64,8 @@ func Encode(message any) []byte {
 }
 
 // lenient replaces bytes that are not UTF-8: a message about what went wrong must
-// not itself go wrong.
-var lenient = jsontext.AllowInvalidUTF8(true)
+// not itself go wrong. Equal messages have equal bytes.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
 
 // A Row is an entry as Diff carries it: [collection, id, version, record].
 type Row struct {
@@ -156,8 +158,9 @@ type DiffWriter struct {
 	puts  int
 	dels  []space.Key
 
-	// Scope, if not "", is told with the last part.
-	Scope string
+	// Scope, if not "", is told with the last part, and Leases with it.
+	Scope  string
+	Leases map[string]int64
 }
 
 // NewDiffWriter begins a diff of view from from to to, into a fresh buffer.
@@ -231,7 +234,20 @@ func (w *DiffWriter) appendScope(b []byte) []byte {
 	if w.Scope == "" {
 		return b
 	}
-	return appendString(append(b, `,"scope":`...), w.Scope)
+	b = appendString(append(b, `,"scope":`...), w.Scope)
+	for i, name := range slices.Sorted(maps.Keys(w.Leases)) {
+		if i == 0 {
+			b = append(b, `,"leases":{`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, name), ':')
+		b = strconv.AppendInt(b, w.Leases[name], 10)
+	}
+	if len(w.Leases) > 0 {
+		b = append(b, '}')
+	}
+	return b
 }
 
 // FinishReset returns the last message of a reset.

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -130,5 +131,40 @@ func TestEncodeKeepsZero(t *testing.T) {
 		if got, err := wire.DecodeServer(wire.Encode(want)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is read as %s, %v", wire.Encode(want), wire.Encode(got), err)
 		}
+	}
+}
+
+// TestLeasesTravel with the scope, and cost nothing where there are none.
+func TestLeasesTravel(t *testing.T) {
+	leases := map[string]int64{"cards": 3_600_000, "a": 1000, "notes": 60_000}
+	from := space.Cursor{Seq: 1, Digest: space.Digest{1}}
+	for _, last := range []func(*wire.DiffWriter) []byte{
+		func(w *wire.DiffWriter) []byte { return w.Finish(false) },
+		func(w *wire.DiffWriter) []byte { return w.FinishReset(wire.Sum{}) },
+	} {
+		w := wire.NewDiffWriter("team/alpha", "v", from, from, false)
+		w.Scope, w.Leases = "s", leases
+		m, err := wire.DecodeServer(last(w))
+		if err != nil || !reflect.DeepEqual(m.(*wire.Diff).Leases, leases) {
+			t.Errorf("%+v, %v", m, err)
+		}
+		w = wire.NewDiffWriter("team/alpha", "v", from, from, false)
+		w.Scope = "s"
+		if text := last(w); strings.Contains(string(text), "leases") {
+			t.Errorf("%s", text)
+		}
+	}
+	w := wire.NewDiffWriter("team/alpha", "v", from, from, false)
+	w.Scope, w.Leases = "s", leases
+	if text := w.Finish(true); strings.Contains(string(text), "leases") {
+		t.Errorf("in a part that is not the last: %s", text)
+	}
+	opened := &wire.Opened{T: "opened", Space: "a", Scope: "s", Leases: leases}
+	text := wire.Encode(opened)
+	if m, err := wire.DecodeServer(text); err != nil || !reflect.DeepEqual(m, opened) || string(wire.Encode(opened)) != string(text) {
+		t.Errorf("%s is read as %+v, %v", text, m, err)
+	}
+	if text := wire.Encode(&wire.Opened{Space: "a", Scope: "s"}); strings.Contains(string(text), "leases") {
+		t.Errorf("%s", text)
 	}
 }

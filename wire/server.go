@@ -49,7 +49,9 @@ type Opened struct {
 	Reason   string           `json:"reason,omitzero"`
 	Fork     *space.Seq       `json:"fork,omitempty"`
 	Scope    string           `json:"scope,omitzero"` // names what the client may see; to be handed back with the cursor
-	Self     string           `json:"self,omitzero"`  // this session's public name in Present and CastFrom
+	// Leases are how long what is held of which collections may be shown without contact, in milliseconds. They go with Scope.
+	Leases map[string]int64 `json:"leases,omitzero"`
+	Self   string           `json:"self,omitzero"` // this session's public name in Present and CastFrom
 }
 
 // Closed answers Close.
@@ -79,7 +81,9 @@ type Diff struct {
 	Del   []space.KeyPair `json:"del,omitzero"`
 	Count *int            `json:"count,omitzero"` // of the whole view, at the end of a reset
 	Sum   string          `json:"sum,omitzero"`
-	Scope string          `json:"scope,omitzero"` // from here on, in place of Opened's
+	Scope string          `json:"scope,omitzero"` // from here on, in place of Opened's, as are
+	// Leases, which are there only where Scope is: none are meant if they are not.
+	Leases map[string]int64 `json:"leases,omitzero"`
 }
 
 // Present brings presence of other sessions.

@@ -201,6 +201,7 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 	out := newParts(c, w.To, yield)
 	if name := rights.Name(); name != c.named {
 		out.scope, c.named = name, name
+		out.leases = rights.Leases(c.want.Collections())
 	}
 	if c.held != nil && next.Class() == c.held.Class() {
 		err = c.changes(w.Keys, before, after, out)
@@ -279,16 +280,17 @@ func upTo(last space.Cursor, log logSeq) logSeq {
 
 // parts cuts a diff into messages of bearable size.
 type parts struct {
-	c     *CatchUp
-	from  space.Cursor
-	to    space.Cursor
-	reset bool
-	scope string // to be told with the last part
-	other bool   // the view is another one than is held: its first diff is waited for, whatever is in it
-	yield func([]byte, error) bool
-	first bool
-	w     *wire.DiffWriter
-	sum   wire.Sum
+	c      *CatchUp
+	from   space.Cursor
+	to     space.Cursor
+	reset  bool
+	scope  string // to be told with the last part, with
+	leases map[string]int64
+	other  bool // the view is another one than is held: its first diff is waited for, whatever is in it
+	yield  func([]byte, error) bool
+	first  bool
+	w      *wire.DiffWriter
+	sum    wire.Sum
 }
 
 func newParts(c *CatchUp, to space.Cursor, yield func([]byte, error) bool) *parts {
@@ -333,7 +335,7 @@ func (p *parts) add(step kernel.Step) error {
 // end sends the last part; from then on the replica is at p.to.
 func (p *parts) end() error {
 	var frame []byte
-	p.w.Scope = p.scope
+	p.w.Scope, p.w.Leases = p.scope, p.leases
 	switch {
 	case p.reset:
 		frame = p.w.FinishReset(p.sum)

@@ -140,7 +140,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	if err != nil {
 		return err
 	}
-	opened := &wire.Opened{Space: string(s.cfg.Path), From: req.Cursor, Head: s.head, Last: known.Last, Self: m.Name, Scope: rights.Name()}
+	opened := &wire.Opened{Space: string(s.cfg.Path), From: req.Cursor, Head: s.head, Last: known.Last, Self: m.Name, Scope: rights.Name(), Leases: rights.Leases(collections)}
 	if opened.Outcomes, err = plan.Outcomes(w, space.MutationID(req.Acked), s.cfg.Limits.Pushed); err != nil {
 		return err
 	}

@@ -78,10 +78,13 @@ func (t *callTx) look(key space.Key) (*shadow, error) {
 	if sh := t.own[key]; sh != nil {
 		return sh, nil
 	}
+	sh := &shadow{}
+	if t.c.Hides(key.Collection) {
+		return sh, nil
+	}
 	if sh := t.c.overlay.shadows[key]; sh != nil {
 		return sh, nil
 	}
-	sh := &shadow{}
 	var err error
 	if sh.live, _, sh.value, err = getConfirmed(t.view, key); err != nil {
 		t.err = err
@@ -187,7 +190,11 @@ func (s shown) Scan(collection, after string) iter.Seq2[space.Entry, error] {
 	return func(yield func(space.Entry, error) bool) {
 		t := s.tx
 		newer := map[string]space.Version{}
-		for _, layer := range []map[space.Key]*shadow{t.c.overlay.shadows, t.own} {
+		layers := []map[space.Key]*shadow{t.c.overlay.shadows, t.own}
+		if t.c.Hides(collection) {
+			layers = layers[1:]
+		}
+		for _, layer := range layers {
 			for key, sh := range layer {
 				if key.Collection == collection && key.ID > after {
 					newer[key.ID] = space.Version{Seq: 1, Type: space.Record, Deleted: !sh.live, Payload: sh.value}
@@ -207,6 +214,9 @@ func (s shown) Scan(collection, after string) iter.Seq2[space.Entry, error] {
 // records are the confirmed entries of a collection.
 func (t *callTx) records(collection, after string) iter.Seq2[space.Entry, error] {
 	return func(yield func(space.Entry, error) bool) {
+		if t.c.Hides(collection) {
+			return
+		}
 		for e, err := range t.view.Scan(collection, after) {
 			record := jsontext.Value(nil)
 			if err == nil {

@@ -13,12 +13,14 @@ import (
 
 // connection is what holds for one connection only: nothing of it is stored.
 type connection struct {
-	asked  int              // OpenMessages that are not answered yet
+	asks   int              // OpenMessages that are not answered yet
+	asked  int64            // when the last of them was made, milliseconds since 1970
 	open   bool             // opened, and not since asked to be opened anew
 	live   bool             // the view has reached the head it had when opened
 	halted bool             // no more pushes: the server takes none from this client
 	viewID string           // the server's name of the view
 	scope  string           // its name of what may be seen
+	leases map[string]int64 // how long without contact
 	head   space.Cursor     // the space's head when it was opened
 	due    bool             // a reset is due: no other diff fits what is held
 	forked bool             // a reset is due, and until then cursor belongs to another history: nothing is pushed
@@ -90,10 +92,11 @@ func (c *Core) tooLarge(it *item) *space.Refusal {
 func (c *Core) Disconnected() { c.conn = connection{} }
 
 // OpenMessage is the message that opens the space, or opens it again, on the
-// present connection.
-func (c *Core) OpenMessage() *wire.Open {
+// present connection. It is to be sent at the time now.
+func (c *Core) OpenMessage(now time.Time) *wire.Open {
 	k := &c.conn
-	k.asked++
+	k.asks++
+	k.asked = now.UnixMilli()
 	k.open, k.live, k.viewID, k.seq = false, false, "", nil
 	k.sent, k.barrier, k.forked = 0, 0, false
 	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View, Drops: c.view != nil}
@@ -182,7 +185,7 @@ func (c *Core) rekeyed(ctx context.Context, now time.Time, s *step, why error) (
 	if err != nil {
 		return fx, err
 	}
-	c.conn.open, c.conn.asked, c.conn.seq = false, 0, nil
+	c.conn.open, c.conn.asks, c.conn.seq = false, 0, nil
 	for _, it := range c.unacked {
 		it.presumed = 0
 	}

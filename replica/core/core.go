@@ -27,6 +27,7 @@ type Core struct {
 	state
 	view     *kernel.View // compiled state.View, nil for the empty one
 	overlay  overlay
+	lease    clock
 	rejectsN map[space.Key]int // how many rejected mutations touch a key
 	conn     connection
 }
@@ -63,6 +64,9 @@ func Open(ctx context.Context, st store.Store, opt Options, now time.Time) (*Cor
 		c.countRejected(it, 1)
 	}
 	c.overlay.stale = true
+	if err := c.wake(ctx, now); err != nil {
+		return nil, err
+	}
 	if !c.opt.KeepView {
 		if _, err := c.SetView(ctx, now, opt.View); err != nil {
 			return nil, err
@@ -159,7 +163,8 @@ func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Eff
 			return Effects{}, err
 		}
 		s = c.begin()
-		s.View, s.HeldOf, s.Scope, s.Held, s.Cursor, s.Stage, s.Collections = nil, nil, "", false, space.Cursor{}, 0, nil
+		s.View = nil
+		s.dropHeld()
 		s.touch()
 		s.leaveAll(c)
 	}
@@ -187,13 +192,14 @@ type Status struct {
 	Pending  int       // queued mutations
 	Unacked  int       // those of them without an outcome
 	Rejected int
+	Expired  []string // collections of which nothing shows, because their leases have run out; in order
 }
 
 // Status is cheap.
 func (c *Core) Status() Status {
 	s := Status{
 		Client: c.meta.Client, Cursor: c.Cursor, Live: c.conn.live,
-		Pending: c.queued(), Unacked: len(c.unacked), Rejected: len(c.rejected),
+		Pending: c.queued(), Unacked: len(c.unacked), Rejected: len(c.rejected), Expired: c.expired(),
 	}
 	if c.Synced != 0 {
 		s.Synced = time.UnixMilli(c.Synced).UTC()

@@ -138,7 +138,7 @@ func TestCopiedStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			o.disconnect()
-			o.handleOpen(r.core.OpenMessage(), 100)
+			o.handleOpen(r.core.OpenMessage(epoch), 100)
 			again := false
 			for range 5 {
 				for len(o.out) > 0 && !again {
@@ -261,7 +261,7 @@ func TestChecked(t *testing.T) {
 	if fx := r.receive(&wire.Checked{View: "v", At: cur(5), Count: 2, Sum: sum.String()}); fx.Action != Reopen {
 		t.Fatalf("%+v", fx)
 	}
-	if open := r.core.OpenMessage(); open.Cursor != "" {
+	if open := r.core.OpenMessage(epoch); open.Cursor != "" {
 		t.Fatalf("%+v", open)
 	}
 }

@@ -80,7 +80,7 @@ func (c *Core) diff(ctx context.Context, now time.Time, d *wire.Diff) (Effects, 
 		return Effects{}, err
 	}
 	if d.Scope != "" {
-		k.scope = d.Scope // told with the last part
+		k.scope, k.leases = d.Scope, d.Leases // told with the last part
 	}
 	if seq.reset && !d.More {
 		if err := checkSum(d, seq.sum); err != nil {
@@ -221,7 +221,7 @@ func (s *step) rowsOf(c *Core, d *wire.Diff) {
 // last of them, and lets go of the mutations that it confirms.
 func (c *Core) finish(ctx context.Context, now time.Time, s *step, seq *sequence) (Effects, error) {
 	s.Stage = 0
-	s.Cursor, s.Held, s.HeldOf, s.Scope, s.Synced = seq.to, true, s.View, c.conn.scope, now.UnixMilli()
+	s.Cursor, s.Held, s.HeldOf, s.Scope, s.Leases, s.Synced = seq.to, true, s.View, c.conn.scope, c.conn.leases, now.UnixMilli()
 	s.touch()
 	s.leaveReached(c, seq.to.Seq)
 	s.fx.Keys, s.fx.All = append(s.fx.Keys, seq.keys...), s.fx.All || seq.all
@@ -252,8 +252,15 @@ func (c *Core) finish(ctx context.Context, now time.Time, s *step, seq *sequence
 	if seq.reset {
 		k.forked, k.due = false, false
 	}
-	if seq.to.Seq >= k.head.Seq {
-		k.live = true
+	if k.live || seq.to.Seq >= k.head.Seq {
+		fx, err = c.upToDate(ctx, now, fx)
+	} else {
+		var more Effects
+		more, err = c.lapse(ctx, now, false) // there may be other leases
+		fx.All = fx.All || more.All
+	}
+	if err != nil {
+		return fx, err
 	}
 	return fx, c.ready(ctx)
 }

@@ -86,7 +86,7 @@ func (r *rig) connect(last space.MutationID, head space.Cursor, how ...func(*wir
 
 func (r *rig) reopen(last space.MutationID, head space.Cursor, how ...func(*wire.Opened)) Effects {
 	r.t.Helper()
-	open := r.core.OpenMessage()
+	open := r.core.OpenMessage(epoch)
 	m := &wire.Opened{Space: open.Space, View: "v", Head: head, Last: last, From: open.Cursor, Resume: wire.ResumeDiff}
 	switch open.Cursor {
 	case "":

@@ -58,7 +58,7 @@ func (m *machine) step(t *rapid.T, fx Effects, err error) {
 	switch fx.Action {
 	case Reopen:
 		m.oracle.out = nil // FIFO: what is under way is of no use; the next answer counts
-		m.oracle.handleOpen(m.core.OpenMessage(), 2)
+		m.oracle.handleOpen(m.core.OpenMessage(epoch), 2)
 	case Reconnect:
 		m.disconnect()
 	case Halt:
@@ -126,7 +126,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			m.step(t, fx, err)
 			if err == nil {
 				m.connected = true
-				m.oracle.handleOpen(m.core.OpenMessage(), rapid.IntRange(1, 4).Draw(t, "part"))
+				m.oracle.handleOpen(m.core.OpenMessage(epoch), rapid.IntRange(1, 4).Draw(t, "part"))
 			}
 		},
 		"push": func(t *rapid.T) {
@@ -324,7 +324,7 @@ func (m *machine) settle(t *rapid.T) {
 			fx, err := m.core.Connected(bg, epoch, "", wire.Limits{})
 			m.connected = true
 			m.step(t, fx, err)
-			m.oracle.handleOpen(m.core.OpenMessage(), 3)
+			m.oracle.handleOpen(m.core.OpenMessage(epoch), 3)
 		}
 		for p := m.core.Push(epoch, 0); p != nil; p = m.core.Push(epoch, 0) {
 			m.oracle.handlePush(p)

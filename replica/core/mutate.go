@@ -11,7 +11,7 @@ import (
 )
 
 // Mutate checks a mutation as the server would, queues it durably and shows its
-// effect. The error is a *space.Refusal, ErrQueueFull, ErrRejectedFull, or the
+// effect. The error is a *space.Refusal, ErrQueueFull, ErrRejectedFull, ErrExpired, or the
 // store's; then nothing was queued.
 func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads *space.Reads) (Mutation, Effects, error) {
 	if err := c.usable(); err != nil {
@@ -23,6 +23,9 @@ func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads 
 	}
 	if err != nil {
 		return Mutation{}, Effects{}, err
+	}
+	if c.hidesOf(reads) {
+		return Mutation{}, Effects{}, ErrExpired
 	}
 	return c.make(ctx, now, Mutation{Ops: ops, Reads: reads})
 }

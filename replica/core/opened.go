@@ -14,17 +14,17 @@ import (
 // and how the view will be brought up to date.
 func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effects, error) {
 	k := &c.conn
-	asked := k.asked
-	if k.asked = max(0, asked-1); k.asked > 0 {
+	asks := k.asks
+	if k.asks = max(0, asks-1); k.asks > 0 {
 		return Effects{}, nil // the answer to a message that another one has replaced
 	}
 	if m.From != c.from() && !c.opt.Bugs.AcceptAnyDigest {
 		// It answers a message that came twice; what follows does not fit what is held.
 		return c.refuse(nonsense("opened from %q, but we stand at %q", m.From, c.from())), nil
 	}
-	if asked == 0 && m.View == k.viewID {
+	if asks == 0 && m.View == k.viewID {
 		// Told again, because the message came twice. What follows is the answer to the second.
-		k.scope, k.due = m.Scope, k.due || m.Resume == wire.ResumeReset
+		k.scope, k.leases, k.due = m.Scope, m.Leases, k.due || m.Resume == wire.ResumeReset
 		return Effects{}, nil
 	}
 	if err := c.checkOpened(m); err != nil {
@@ -72,7 +72,7 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 	live := c.view == nil
 	if m.Resume == wire.ResumeCurrent {
 		live = true
-		s.Cursor, s.Held, s.HeldOf, s.Scope, s.Synced = m.Head, true, s.View, m.Scope, now.UnixMilli()
+		s.Cursor, s.Held, s.HeldOf, s.Scope, s.Leases, s.Synced = m.Head, true, s.View, m.Scope, m.Leases, now.UnixMilli()
 		s.touch()
 		s.leaveReached(c, m.Head.Seq)
 	}
@@ -83,9 +83,20 @@ func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effec
 	if err != nil {
 		return fx, err
 	}
-	k.open, k.live, k.forked, k.fresh = true, live, forked, false
+	k.open, k.forked, k.fresh = true, forked, false
 	k.due = m.Resume == wire.ResumeReset
-	k.head, k.viewID, k.scope, k.sent, k.sentMax, k.last = m.Head, m.View, m.Scope, 0, sent, m.Last
+	k.head, k.viewID, k.scope, k.leases, k.sent, k.sentMax, k.last = m.Head, m.View, m.Scope, m.Leases, 0, sent, m.Last
+	if c.opt.Bugs.EarlyContact && !live {
+		c.lease.asked = k.asked
+		if _, err := c.lapse(ctx, now, true); err != nil {
+			return fx, err
+		}
+	}
+	if live {
+		if fx, err = c.upToDate(ctx, now, fx); err != nil {
+			return fx, err
+		}
+	}
 	return fx, c.ready(ctx)
 }
 

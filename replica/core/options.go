@@ -59,6 +59,9 @@ type Bugs struct {
 	LostAckOnRestart bool // takes mutations from the stored queue when they are sent
 	DoubleResend     bool // gives what it sends again new ids
 	AcceptAnyDigest  bool // does not check where a diff begins
+	EndlessLease     bool // shows what has no lease any more
+	TurnedBack       bool // lets a clock that is set back prolong leases
+	EarlyContact     bool // shows what was hidden before the view is up to date
 	OtherSeed        bool // calls draw other random numbers than the server
 }
 

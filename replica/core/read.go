@@ -39,6 +39,9 @@ func (c *Core) Get(ctx context.Context, key space.Key) (e Entry, ok bool, err er
 	if err := c.ready(ctx); err != nil {
 		return Entry{}, false, err
 	}
+	if c.Hides(key.Collection) {
+		return Entry{}, false, nil
+	}
 	if sh := c.overlay.shadows[key]; sh != nil {
 		return Entry{key, 0, sh.value, Pending}, sh.live, nil
 	}
@@ -69,6 +72,7 @@ type Reader struct {
 	collection string
 	shadows    []shadowed // in order of ids
 	rejected   map[string]bool
+	hidden     bool
 }
 
 type shadowed struct {
@@ -85,7 +89,7 @@ func (c *Core) Reader(ctx context.Context, collection string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{view: view, collection: collection, rejected: map[string]bool{}}
+	r := &Reader{view: view, collection: collection, rejected: map[string]bool{}, hidden: c.Hides(collection)}
 	for key, sh := range c.overlay.shadows {
 		if key.Collection == collection {
 			r.shadows = append(r.shadows, shadowed{key.ID, sh})
@@ -100,12 +104,18 @@ func (c *Core) Reader(ctx context.Context, collection string) (*Reader, error) {
 	return r, nil
 }
 
+// Hidden reports whether the Reader shows nothing because a lease has run out.
+func (r *Reader) Hidden() bool { return r.hidden }
+
 // Close releases the Reader.
 func (r *Reader) Close() error { return r.view.Close() }
 
 // Scan yields the entries in the order of ids.
 func (r *Reader) Scan() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		if r.hidden {
+			return
+		}
 		shadows := r.shadows
 		// before yields what only the queue holds, up to an id.
 		before := func(id string, all bool) bool {

@@ -181,7 +181,7 @@ func (c *Core) purge(ctx context.Context, now time.Time, why error) (Effects, er
 		return Effects{}, err
 	}
 	s := c.begin()
-	s.HeldOf, s.Scope, s.Held, s.Cursor, s.Stage, s.Collections = nil, "", false, space.Cursor{}, 0, nil
+	s.dropHeld()
 	s.touch()
 	s.leaveAll(c)
 	if err := c.commit(ctx, now, s); err != nil {

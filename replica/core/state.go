@@ -50,6 +50,8 @@ type meta struct {
 
 	// Collections are those in which confirmed entries may stand.
 	Collections []string `json:"collections,omitzero"`
+
+	term
 }
 
 type waitingRef struct {
@@ -98,6 +100,11 @@ type state struct {
 }
 
 func (s *state) queued() int { return len(s.waiting) + len(s.unacked) }
+
+// dropHeld notes that no confirmed state is held any more.
+func (s *state) dropHeld() {
+	s.HeldOf, s.Scope, s.Held, s.Cursor, s.Stage, s.Collections, s.term = nil, "", false, space.Cursor{}, 0, nil, term{}
+}
 
 // pushOnly reports that no view is held: nothing will ever be confirmed.
 func (s *state) pushOnly() bool { return len(s.View) == 0 }

@@ -47,6 +47,7 @@ interface CollectionDefinition<S = unknown> {
     readonly update?: string;
     readonly delete?: string;
     readonly write?: string;
+    readonly lease?: string;
     readonly [more: string]: unknown;
 }
 

@@ -343,7 +343,7 @@ interface QueryResult {
     readonly lastSynced: number | null;
 }
 
-type QueryStatus = "loading" | "stale" | "live" | "offline";
+type QueryStatus = "loading" | "stale" | "live" | "offline" | "expired";
 
 interface Rejected {
     readonly id: string;
@@ -361,6 +361,7 @@ interface Status {
     readonly transport: Transport | null;
     readonly error?: StatusError;
     readonly storage: StorageStatus;
+    readonly expired?: readonly string[];
 }
 
 type SyncState = "offline" | "paused" | "connecting" | "syncing" | "live" | "unauthorized" | "stopped";

@@ -176,9 +176,10 @@ export interface Query {
 
 /**
  * How a query stands to the server: `loading`, while what is on the disk is still being read, so that rows may be missing;
- * `stale`, while the server has not said that the rows are up to date; `live`; `offline`, without a connection.
+ * `stale`, while the server has not said that the rows are up to date; `live`; `offline`, without a connection; `expired`: the
+ * collection's lease has run out, so that there are no rows until there was a connection again.
  */
-export type QueryStatus = "loading" | "stale" | "live" | "offline";
+export type QueryStatus = "loading" | "stale" | "live" | "offline" | "expired";
 
 /** The answer to a query at one moment. */
 export interface QueryResult {
@@ -246,6 +247,8 @@ export interface Status {
   readonly transport: Transport | null;
   readonly error?: StatusError;
   readonly storage: StorageStatus;
+  /** Of a space: the collections that are hidden, because the server was not heard of for as long as their leases; they show again once it is `live`. */
+  readonly expired?: readonly string[];
 }
 
 /** An entry before and after an event; undefined is no entry. */

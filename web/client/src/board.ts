@@ -7,6 +7,7 @@ import { Emitter } from "./emitter.js";
 import { SynclineError } from "./errors.js";
 import type { Home } from "./home.js";
 import { Keeper } from "./keeper.js";
+import { Lease, shortest } from "./lease.js";
 import { Live } from "./live.js";
 import { Orders } from "./orders.js";
 import type { Ground, Player } from "./player.js";
@@ -24,6 +25,8 @@ import { canonical } from "./value.js";
 import { Vault } from "./vault.js";
 import { readView, sameView } from "./view.js";
 
+/** How often it is looked what has run out, in milliseconds: the device may have slept. */
+const BEAT = 1000;
 const START: Standing = { state: "connecting", lastSynced: null, transport: null };
 
 /**
@@ -40,6 +43,7 @@ export class Board implements Space {
   readonly #keeper: Keeper;
   readonly #channel: Channel;
   readonly #relay: Relay;
+  readonly #lease = new Lease();
   readonly #queries = new Set<Live>();
   readonly #orders: Orders;
   readonly #changed = new Emitter();
@@ -52,6 +56,7 @@ export class Board implements Space {
   #pending: readonly Mutation[] | undefined;
   #rejected: readonly Rejected[] | undefined;
   #status: Status;
+  #beat: ReturnType<typeof setTimeout> | undefined;
 
   /** `left` is called when the application closes the space. Throws as {@link readView} and {@link Orders}. */
   constructor(path: string, options: SpaceOptions, session: Session, home: Home, left: () => void) {
@@ -66,7 +71,7 @@ export class Board implements Space {
       get user() {
         return session.user;
       },
-      get: (collection, id) => this.get(collection, id),
+      get: (collection, id) => (this.#need(collection), this.#replica.get(collection, id)),
       entries: (collection) => (this.#need(collection), this.#replica.entries(collection)),
     };
     this.#mutators = mutators;
@@ -79,16 +84,23 @@ export class Board implements Space {
       placed: () => this.#channel.pump(),
       moved: () => this.#channel.restart(),
       loaded: () => this.#refresh(),
+      term: (term) => this.#lease.load(term),
     });
     this.#channel = new Channel(path, this.#view, options.presence === true, session, this.#replica, peers, this.#keeper, {
       step: (step, rows) => this.#take(step, rows),
       status: () => this.#refresh(),
+      contact: (asked) => {
+        this.#seen(asked);
+        this.#relay.seen(asked);
+      },
       cast: ({ session: from, user = "", topic, data = null }) => this.#hear({ session: from, user, topic, data }),
     });
     this.#relay = new Relay(path, home, peers, this.#channel, {
       standing: () => this.#standing(),
       changed: () => this.#refresh(),
       hear: (cast) => this.#casts.emit(cast),
+      contact: () => this.#lease.seen,
+      seen: (asked) => this.#seen(asked),
     });
     this.#relay.want(home.tab, this.#view, options.presence === true);
     this.#status = this.#current(START);
@@ -116,6 +128,7 @@ export class Board implements Space {
   }
 
   mutate(fn: (tx: Tx) => void, options?: MutateOptions): Mutation {
+    this.look();
     const tx = new Transaction(this.#replica, (collection) => this.#need(collection), options);
     fn(tx);
     return this.#mutate(tx.ops, tx.reads);
@@ -128,12 +141,14 @@ export class Board implements Space {
   }
 
   get(collection: string, id: string): Entry | undefined {
+    this.look();
     this.#need(collection);
     return this.#replica.get(collection, id);
   }
 
   query(query: Query): LiveQuery {
-    const live = new Live(query, this.#orders, (closed) => this.#queries.delete(closed));
+    this.look();
+    const live = new Live(query, this.#orders, (closed) => this.#queries.delete(closed), () => this.look());
     this.#queries.add(live);
     this.#need(query.in);
     live.stand(this.#queryStatus(live), this.#status.lastSynced);
@@ -204,6 +219,7 @@ export class Board implements Space {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#beat);
     this.detach();
     this.#relay.leave(this.#home.tab);
     this.#left();
@@ -270,12 +286,44 @@ export class Board implements Space {
   }
 
   message(message: TabMessage, from: string): void {
+    this.look();
     if (!this.#relay.message(message, from)) this.#keeper.message(message);
   }
 
   /** What has to be told to tabs that follow. */
   tell(): void {
     this.#relay.tell();
+  }
+
+  /** Hides what may not be shown any longer. To be called before anything shows. */
+  look(): void {
+    const step = this.#lapse();
+    if (step !== undefined) this.#show(step);
+  }
+
+  /** Makes what the replica hides follow from the leases; the step of that, if it is other than before. */
+  #lapse(): Step | undefined {
+    const { leases } = this.#replica;
+    if (leases === undefined && this.#lease.hidden.length === 0) return undefined; // this runs on each look
+    return this.#lease.pass(this.#home.now(), leases) ? this.#replica.hide(this.#lease.hidden) : undefined;
+  }
+
+  /** Looks now and then, as long as there is a lease. */
+  #tick(): void {
+    clearTimeout(this.#beat);
+    this.#beat = undefined;
+    this.look();
+    const { leases } = this.#replica;
+    if (leases === undefined || this.#closed) return;
+    if (this.#attached && this.#lease.asks(leases)) this.#session.ask();
+    if (this.#lease.due(leases)) this.#keeper.keep(this.#lease.term);
+    this.#beat = setTimeout(() => this.#tick(), Math.min(BEAT, shortest(leases) / 4));
+  }
+
+  /** The server has answered what it, or the tab that leads, was asked then. */
+  #seen(asked: number): void {
+    this.#lease.contact(asked, this.#home.now());
+    this.look();
   }
 
   #need(collection: string): boolean {
@@ -318,11 +366,16 @@ export class Board implements Space {
       this.#pending = this.#rejected = undefined;
       this.#home.unsent(this.path, this.#replica.queue.size);
     }
+    this.#show(this.#lapse() ?? step, lists); // what is hidden or shown again is computed anew, with the step in it
+    if (this.#replica.leases && this.#beat === undefined) this.#tick();
+    if (this.#events.used) this.#report(step, rows);
+  }
+
+  #show(step: Step, lists = false): void {
     this.#orders.take(step);
     const changed = step.reset || step.changes.length > 0 ? [...this.#queries].filter((live) => live.update(step)) : [];
     this.#refresh(lists);
     for (const live of changed) live.notify();
-    if (this.#events.used) this.#report(step, rows);
   }
 
   #report(step: Step, rows: Rows | undefined): void {
@@ -358,7 +411,8 @@ export class Board implements Space {
   }
 
   #current(standing: Standing): Status {
-    return { ...standing, pending: this.#replica.queue.size, rejected: this.#replica.rejectedCount, storage: this.#home.storage };
+    const { hidden } = this.#lease;
+    return { ...standing, ...(hidden.length > 0 && { expired: hidden }), pending: this.#replica.queue.size, rejected: this.#replica.rejectedCount, storage: this.#home.storage };
   }
 
   #state(): SyncState {
@@ -368,6 +422,7 @@ export class Board implements Space {
   }
 
   #queryStatus(live: Live): QueryStatus {
+    if (this.#replica.hides(live.collection)) return "expired";
     if (!this.#keeper.loaded(live.collection)) return "loading";
     const { state } = this.#status;
     if (state === "live") return "live";

@@ -18,6 +18,8 @@ export interface ChannelEvents {
   /** The phase or the error may have changed. */
   status(): void;
   cast(message: CastMessage): void;
+  /** What is held is what may be seen, by an answer of the server's to what it was asked then. */
+  contact(asked: number): void;
 }
 
 /** Confirmed rows that a diff has changed. */
@@ -65,6 +67,8 @@ export class Channel implements Member {
   #trouble = 0;
   #reopen: ReturnType<typeof setTimeout> | undefined;
   #synced: number | null = null;
+  /** When the last `open` was sent. */
+  #asked = 0;
 
   constructor(
     path: string, view: View, presence: boolean, session: Session, replica: Replica, peers: Peers, identity: Identity, events: ChannelEvents,
@@ -127,6 +131,10 @@ export class Channel implements Member {
     this.#pusher.reset();
     this.#replica.queue.rewind();
     this.#peers.end();
+  }
+
+  contact(asked: number): void {
+    if (this.#phase === "live") this.#events.contact(asked);
   }
 
   refresh(): void {
@@ -206,6 +214,7 @@ export class Channel implements Member {
     this.#was ??= this.#identity.view;
     this.#quiet(this.#unanswered + 1);
     this.#phase = "opening";
+    this.#asked = this.#session.now();
     const { queue, scope } = this.#replica;
     const cursor = this.#cursor();
     const changed = cursor !== undefined && this.#was !== undefined && JSON.stringify(this.#was) !== JSON.stringify(this.#view);
@@ -250,7 +259,7 @@ export class Channel implements Member {
     this.#head = seqOf(message.head ?? "0");
     this.#forked ||= message.reason === "forked";
     this.#due ||= message.resume === "reset";
-    this.#replica.told = message.scope;
+    this.#replica.told = { scope: message.scope, leases: message.leases };
     if (message.last > queue.wire) {
       queue.renumber(); // somebody else has used this id
       this.#rekey();
@@ -272,7 +281,9 @@ export class Channel implements Member {
     if (!this.#forked) this.#pusher.start(this.#next); // else after the reset
     if (current) {
       this.#was = this.#view;
-      this.#take(this.#replica.current(message.resume === "current"));
+      const step = this.#replica.current(message.resume === "current");
+      this.#confirmed();
+      this.#take(step);
       this.#reached();
     }
     this.#events.status();
@@ -301,6 +312,7 @@ export class Channel implements Member {
         this.#due = false;
         this.#progress();
         this.#was = this.#view;
+        if (this.#replica.seq >= this.#head) this.#confirmed();
         this.#events.step(result.step, result);
         if (this.#forked && !this.#rejoin()) break;
         if (this.#replica.seq >= this.#head) this.#reached();
@@ -329,6 +341,11 @@ export class Channel implements Member {
     this.#replica.queue.renumber();
     this.#rekey();
     return false;
+  }
+
+  /** Once for each `open`: before what it has brought is shown, so that it is not hidden first. */
+  #confirmed(): void {
+    if (this.#phase !== "live") this.#events.contact(this.#asked);
   }
 
   #reached(): void {

@@ -321,6 +321,7 @@ export class Client {
       if (!this.#paused) this.#session.stop("offline");
     };
     const visible = (): void => {
+      for (const board of this.#all()) board.look();
       if (document.visibilityState === "visible" && this.#session.state !== "stopped") online();
     };
     const page = typeof document === "undefined" ? undefined : document;

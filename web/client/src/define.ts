@@ -65,6 +65,8 @@ export interface CollectionDefinition<S = unknown> {
   readonly update?: string;
   readonly delete?: string;
   readonly write?: string;
+  /** How long devices go on showing entries without hearing from the server, "30m", "24h" or "7d"; none: for ever. */
+  readonly lease?: string;
   readonly [more: string]: unknown;
 }
 

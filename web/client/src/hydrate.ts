@@ -125,7 +125,7 @@ class Seeds implements Hydrated {
   over(space: Space, query: Query, name: string, own: QueryResult): QueryResult {
     const seed = this.#seeds.get(key(space.path, name));
     if (seed === undefined || this.#overtaken(space)) return own;
-    if (own.status !== "loading" && newest(own.rows) >= seed.newest) return own;
+    if (own.status === "expired" || (own.status !== "loading" && newest(own.rows) >= seed.newest)) return own;
     const base = own.status === "offline" ? seed.offline : seed.stale;
     const { pending } = space;
     // What changes a part of the rows or of their fields cannot be told from that part.
@@ -139,7 +139,7 @@ class Seeds implements Hydrated {
 
   overEntry(space: Space, collection: string, id: string, own: Entry | undefined): Entry | undefined {
     const seed = this.entry(space.path, collection, id);
-    if (seed === undefined || this.#overtaken(space) || (own?.version ?? 0) >= seed.version) return own;
+    if (seed === undefined || this.#overtaken(space) || space.status.expired?.includes(collection) || (own?.version ?? 0) >= seed.version) return own;
     const { pending } = space;
     if (pending.length === 0) return seed;
     return this.#make(pending, key(space.path, collection, id), () => replay([seed], collection, pending).get(id));

@@ -1,6 +1,7 @@
 import type { View } from "./api.js";
 import type { Desk, Household } from "./desk.js";
 import { type Item, UNSAVED } from "./item.js";
+import type { Term } from "./lease.js";
 import { Ledger } from "./ledger.js";
 import { Mirror } from "./mirror.js";
 import type { Patch, Replica } from "./replica.js";
@@ -24,6 +25,8 @@ export interface KeeperEvents {
   moved(): void;
   /** What is loaded has changed. */
   loaded(): void;
+  /** What is stored of the last contact, before what is stored shows. */
+  term(term: Term): void;
 }
 
 /**
@@ -137,6 +140,13 @@ export class Keeper implements Desk {
     if (vault !== undefined) void this.run(() => vault.discard(id));
   }
 
+  /** Stores when there was contact last; only the leader does. */
+  keep(term: Term): void {
+    const vault = this.#vault;
+    const { epoch } = this.house;
+    if (vault !== undefined && epoch !== undefined) void this.run(() => vault.keep(epoch, term));
+  }
+
   /** The application wants to see a collection. */
   need(collection: string): void {
     const first = this.#mirror.need(collection);
@@ -165,6 +175,7 @@ export class Keeper implements Desk {
       patch: {
         cursor: this.replica.cursor,
         scope: this.replica.scope,
+        leases: this.replica.leases,
         ...rows,
         applied: applied.map((item) => [item.id, item.outcome ?? { id: item.wire, outcome: "duplicate" }]),
         rejected: step.rejected.map(({ id, outcome, at }) => ({ id, outcome, at })),
@@ -282,7 +293,8 @@ export class Keeper implements Desk {
       this.#synced = pending.synced;
       const renamed = this.#ledger.requeue(pending);
       const differs = !this.#opened || this.#mirror.differs(seen.held);
-      if (differs) this.#mirror.restore(seen.held, seen.entries);
+      if (pending.term) this.#events.term(pending.term);
+      if (differs) this.#mirror.restore(seen.held, seen.entries, pending.leases);
       if (differs || renamed) this.#events.moved();
       break;
     }
@@ -313,7 +325,7 @@ export class Keeper implements Desk {
     await this.#ledger.rewrite();
     const reset = this.replica.cursor === undefined ? undefined : this.replica.whole;
     this.#mirror.record({
-      patch: { cursor: reset && this.replica.cursor, scope: this.replica.scope, put: [], del: [], applied: [], rejected: [] },
+      patch: { cursor: reset && this.replica.cursor, scope: this.replica.scope, leases: reset && this.replica.leases, put: [], del: [], applied: [], rejected: [] },
       view: this.#mirror.view ?? [],
       left: [],
       rejected: this.#ledger.rejected(this.replica.rejected().map(({ id }) => id)),

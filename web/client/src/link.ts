@@ -13,11 +13,15 @@ export interface LinkEvents {
   welcome(link: Link, message: Welcome, first: boolean): void;
   message(link: Link, message: ServerMessage): void;
   down(link: Link, failure: Failure): void;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
 /** One attempt at a session: hello, welcome, pings, until it ends. */
 export class Link {
   readonly transport: Transport;
+  /** When the pings were sent that have no answer yet. */
+  readonly asked: number[] = [];
   readonly #carrier: Carrier;
   readonly #events: LinkEvents;
   #outbox: string[] = [];
@@ -67,6 +71,7 @@ export class Link {
   ping(): void {
     if (this.#over || !this.#welcomed || this.#pinged) return;
     this.#pinged = true;
+    this.asked.push(this.#events.now());
     this.send('{"t":"ping"}');
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#down({ code: "connection", message: "no answer to a ping" }), ANSWER);

@@ -48,6 +48,7 @@ export class Live implements LiveQuery {
   readonly #query: Reading;
   readonly #changed = new Emitter();
   readonly #closed: (live: Live) => void;
+  readonly #look: () => void;
   readonly #projected = new WeakMap<Entry, Entry>();
   /** Whether all matches are rows: then they are only looked at when somebody wants them. */
   readonly #whole: boolean;
@@ -63,8 +64,9 @@ export class Live implements LiveQuery {
   #lastSynced: number | null = null;
   #result: QueryResult | undefined;
 
-  /** `orders` are the space's; `closed` is told of the end. Throws as {@link readQuery}. */
-  constructor(query: Query, orders: Orders, closed: (live: Live) => void) {
+  /** `orders` are the space's; `closed` is told of the end, `look` before somebody looks. Throws as {@link readQuery}. */
+  constructor(query: Query, orders: Orders, closed: (live: Live) => void, look: () => void = () => undefined) {
+    this.#look = look;
     this.#query = readQuery(query);
     this.collection = query.in;
     this.#whole = this.#query.after === undefined && this.#query.skip + this.#query.limit === 0;
@@ -86,11 +88,13 @@ export class Live implements LiveQuery {
   }
 
   get rows(): readonly Entry[] {
+    this.#look();
     this.#refresh();
     return this.#rows;
   }
 
   get total(): number {
+    this.#look();
     return this.#total;
   }
 

@@ -3,6 +3,7 @@ import type { Held } from "./archive.js";
 import type { Desk } from "./desk.js";
 import { coverOf } from "./drop.js";
 import { SynclineError } from "./errors.js";
+import type { Leases } from "./lease.js";
 import type { Patch } from "./replica.js";
 import type { Confirmed } from "./sum.js";
 import type { Record, Vault } from "./vault.js";
@@ -76,6 +77,7 @@ export class Mirror {
     const patch: Patch = {
       cursor: last.patch.cursor,
       scope: last.patch.scope,
+      leases: last.patch.leases,
       ...(reset === undefined ? merge(records.map((record) => record.patch)) : { put: [], del: [] }),
       applied: records.flatMap((record) => record.patch.applied),
       rejected: records.flatMap((record) => record.patch.rejected),
@@ -132,12 +134,12 @@ export class Mirror {
   }
 
   /** Makes confirmed state what the store has. */
-  restore(held: Held, entries: Confirmed): void {
+  restore(held: Held, entries: Confirmed, leases: Leases | undefined): void {
     const { replica } = this.#desk;
     this.rev = held.rev;
     this.view = held.view;
     this.scope = held.scope;
-    replica.begin(held.cursor === "" ? undefined : held.cursor, held.collections.keys(), held.scope);
+    replica.begin(held.cursor === "" ? undefined : held.cursor, held.collections.keys(), { scope: held.scope, leases });
     this.#desk.step(replica.install(entries));
     this.#installs = [];
   }

@@ -17,6 +17,9 @@ export interface RelayEvents {
   /** What the leader says has changed. */
   changed(): void;
   hear(cast: Cast): void;
+  /** When this tab knows of contact, and that the leader knows of it. */
+  contact(): number;
+  seen(asked: number): void;
 }
 
 interface Question {
@@ -82,6 +85,11 @@ export class Relay {
     this.#post("standing", { standing: this.#events.standing() }, true);
   }
 
+  /** Tells the others of contact. */
+  seen(asked: number): void {
+    this.#post("seen", { asked }, true);
+  }
+
   follow(): void {
     this.#standing = undefined;
     const own = this.#wants.get(this.#home.tab);
@@ -129,6 +137,7 @@ export class Relay {
         if (!leading) break;
         this.want(from, message["view"] as View, message["presence"] === true);
         this.tell();
+        this.seen(this.#events.contact());
         this.#post("peers", { peers: [...this.#peers.peers] }, true);
         break;
       case "leave":
@@ -147,6 +156,9 @@ export class Relay {
         if (leading) break;
         this.#standing = message["standing"] as Standing;
         this.#events.changed();
+        break;
+      case "seen":
+        if (!leading) this.#events.seen(message["asked"] as number);
         break;
       case "peers":
         if (!leading) this.#peers.mirror(new Map(message["peers"] as [string, Peer][]));

@@ -2,6 +2,7 @@ import type { Call, Entry, Outcome, Rejected, View } from "./api.js";
 import { coverOf } from "./drop.js";
 import { Item, UNSAVED } from "./item.js";
 import { keyOf, splitKey, type Key } from "./key.js";
+import type { Leases } from "./lease.js";
 import { Overlay } from "./overlay.js";
 import { Parts } from "./parts.js";
 import type { Play } from "./player.js";
@@ -22,10 +23,15 @@ export type DiffResult =
   /** The sum of a reset is not what the server says. Nothing was applied. */
   | { readonly kind: "corrupt" };
 
+/** What the server says of what may be seen, and for how long. */
+export interface Told {
+  readonly scope?: string | undefined;
+  readonly leases?: Leases | undefined;
+}
+
 /** What a leader tells of a step: what another replica of the same store needs to follow it. */
-export interface Patch {
+export interface Patch extends Told {
   readonly cursor: string | undefined;
-  readonly scope: string | undefined;
   /** Comes before `put` and `del`. */
   readonly drop?: View | undefined;
   readonly put: readonly Put[];
@@ -54,12 +60,13 @@ export class Replica {
   #unloaded = new Set<string>();
   #serial = 0;
   #cursor: string | undefined;
-  #scope: string | undefined;
+  #held: Told = {};
+  #hidden: ReadonlySet<string> = new Set();
   #seq = 0;
   #parts: Parts | undefined;
   #recorder: Recorder;
-  /** What may be seen by what the server said last; {@link scope} once the cursor is there. */
-  told: string | undefined;
+  /** What may be seen by what the server said last; {@link scope} and {@link leases} once the cursor is there. */
+  told: Told = {};
   /** The client id under which the queue is sent. */
   client = "";
 
@@ -80,7 +87,12 @@ export class Replica {
 
   /** What could be seen when the cursor was reached, by the server's name; undefined if it has none. */
   get scope(): string | undefined {
-    return this.#scope;
+    return this.#held.scope;
+  }
+
+  /** How long what is held may be shown without contact; undefined: for ever. */
+  get leases(): Leases | undefined {
+    return this.#held.leases;
   }
 
   /** The number of the cursor's commit. */
@@ -105,8 +117,23 @@ export class Replica {
     return this.#look(keyOf(collection, id));
   }
 
+  /** Whether nothing of the collection shows, whatever there is of it. */
+  hides(collection: string): boolean {
+    return this.#hidden.has(collection);
+  }
+
+  /** Shows nothing of these collections from now on, but of all others. What is held, queued and settled stays the same. */
+  hide(collections: Iterable<string>): Step {
+    const recorder = this.#record();
+    recorder.reset = true;
+    this.#hidden = new Set(collections);
+    if (this.#overlay.calls) this.#overlay.rebaseAll(); // they may have read what is hidden now
+    return recorder.finish();
+  }
+
   /** All entries of a collection as shown, in no order. */
   entries(collection: string): Iterable<Entry> {
+    if (this.hides(collection)) return [];
     const prefix = collection + "/";
     const covered = new Set<string>();
     for (const [key] of this.#overlay.shown()) if (key.startsWith(prefix)) covered.add(key.slice(prefix.length));
@@ -138,9 +165,9 @@ export class Replica {
   }
 
   /** What is on the disk: how far it has got, and its collections, none of which is in memory. */
-  begin(cursor: string | undefined, collections: Iterable<string>, scope?: string): void {
+  begin(cursor: string | undefined, collections: Iterable<string>, held: Told = {}): void {
     this.#cursor = cursor;
-    this.#scope = scope;
+    this.#held = held;
     this.#seq = seqOf(cursor ?? "0");
     this.#confirmed = new Map();
     this.#unloaded = new Set(collections);
@@ -229,7 +256,7 @@ export class Replica {
     const recorder = this.#record();
     if (patch.cursor !== undefined) {
       this.#cursor = patch.cursor;
-      this.#scope = patch.scope;
+      this.#held = { scope: patch.scope, leases: patch.leases };
       this.#seq = seqOf(patch.cursor);
     }
     const keys: Key[] = this.#change([patch], recorder);
@@ -333,7 +360,8 @@ export class Replica {
       if (sum !== diff.sum || (diff.count !== undefined && count !== diff.count)) return { kind: "corrupt" };
     }
     const recorder = this.#record();
-    this.#scope = this.told = diff.scope || this.told;
+    if (diff.scope) this.told = { scope: diff.scope, leases: diff.leases };
+    this.#held = this.told;
     this.#cursor = diff.to;
     this.#seq = seqOf(diff.to);
     if (parts.reset) {
@@ -366,7 +394,7 @@ export class Replica {
   forget(): Step {
     const recorder = this.#record();
     this.distrust();
-    this.#scope = this.told = undefined;
+    this.#held = this.told = {};
     this.#seq = Infinity; // what has an outcome waits for nothing now
     this.#replace(new Map());
     this.#seq = 0;
@@ -383,7 +411,7 @@ export class Replica {
   /** Nothing was missing after all: settles what waits for a diff that will not come. `held`: and what is held is what may be seen now. */
   current(held = false): Step {
     const recorder = this.#record();
-    if (held) this.#scope = this.told;
+    if (held) this.#held = this.told;
     this.#overlay.rebase(this.#settleReached());
     return recorder.finish();
   }
@@ -427,7 +455,7 @@ export class Replica {
   retry(id: string, next: string): { item: Item; step: Step } {
     const recorder = this.#record();
     const { prepared } = this.#forget(id);
-    const item = this.#push(new Item(next, UNSAVED + ++this.#serial, rebased(prepared, this.#seq, this.#scope), true));
+    const item = this.#push(new Item(next, UNSAVED + ++this.#serial, rebased(prepared, this.#seq, this.scope), true));
     return { item, step: recorder.finish() };
   }
 
@@ -458,6 +486,7 @@ export class Replica {
   }
 
   #look(key: Key): Entry | undefined {
+    if (this.#hidden.size > 0 && this.hides(splitKey(key)[0])) return undefined;
     if (this.#overlay.covers(key)) return this.#overlay.get(key);
     const entry = this.#at(key);
     return entry && this.#refusals.mark(key, entry);
@@ -498,7 +527,7 @@ export class Replica {
     /** What was dropped and not put again, by collection and id. */
     const dropped = new Map<string, Map<string, Entry>>();
     // Without queue and rejected list what is confirmed is what is shown: no key is made, nothing is looked up twice.
-    const plain = this.#queue.size + this.#refusals.size === 0;
+    const plain = this.#queue.size + this.#refusals.size + this.#hidden.size === 0;
     const change = (collection: string, id: string, before: Entry | undefined, after: Entry | undefined): void => {
       const entries = this.#confirmed.get(collection);
       if (plain) {

@@ -30,6 +30,8 @@ export interface Member {
   message(message: SpaceMessage): void;
   /** The connection has ended. */
   end(): void;
+  /** The server has answered what it was asked then. */
+  contact(asked: number): void;
   /** From now on another token is used. */
   renewed(): void;
   /** There may be room to push. */
@@ -146,6 +148,11 @@ export class Session implements LinkEvents {
     this.send(JSON.stringify({ t: "close", space: member.path }));
   }
 
+  /** Asks for a sign of life. */
+  ask(): void {
+    this.#link?.ping();
+  }
+
   /** Connects now, whatever was before. */
   start(): void {
     if (this.#link !== undefined) {
@@ -209,7 +216,10 @@ export class Session implements LinkEvents {
   message(link: Link, message: ServerMessage): void {
     if (link !== this.#link) return;
     this.#heard = this.now();
-    if (message.t === "closed") {
+    if (message.t === "pong") {
+      const asked = link.asked.shift();
+      if (asked !== undefined) for (const member of this.#members.values()) member.contact(asked);
+    } else if (message.t === "closed") {
       const left = (this.#leaving.get(message.space) ?? 0) - 1;
       if (left > 0) this.#leaving.set(message.space, left);
       else this.#leaving.delete(message.space);

@@ -1,7 +1,7 @@
 import type { Status, SyncState } from "./api.js";
 
 /** How a space stands to the server: what is the same in all tabs. */
-export type Standing = Omit<Status, "pending" | "rejected" | "storage">;
+export type Standing = Omit<Status, "pending" | "rejected" | "storage" | "expired">;
 
 /** From furthest from live to nearest. */
 const ORDER: readonly SyncState[] = ["stopped", "unauthorized", "paused", "offline", "connecting", "syncing", "live"];
@@ -14,6 +14,7 @@ export function sameStatus(a: Status, b: Status): boolean {
     a.pending === b.pending &&
     a.rejected === b.rejected &&
     a.transport === b.transport &&
+    a.expired?.join() === b.expired?.join() &&
     a.error?.code === b.error?.code &&
     a.error?.message === b.error?.message &&
     a.storage === b.storage

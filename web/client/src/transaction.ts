@@ -68,6 +68,9 @@ export class Transaction implements Tx {
 
   /** What is computed from a part of the data must not count as computed from all of it. */
   #reading(collection: string): void {
+    if (this.#replica.hides(collection) && this.#serializable) {
+      throw new SynclineError("expired", `the lease of ${collection} has run out: it can be read when the server was heard of again`);
+    }
     if (!this.#loaded(collection) && this.#serializable) {
       throw new SynclineError("not_loaded", `${collection} is still being read from the store: wait for the query's \`ready\``);
     }

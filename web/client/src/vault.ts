@@ -1,11 +1,14 @@
 import type { Entry, Outcome, View } from "./api.js";
 import { Archive, type Held } from "./archive.js";
+import type { Leases, Term } from "./lease.js";
 import type { Patch } from "./replica.js";
 import { after, type Changes, type Store } from "./store.js";
 import type { Confirmed } from "./sum.js";
 
 /** The key under which the number of the present leader is: who has another one may not write what only leaders write. */
 export const EPOCH = "!epoch";
+/** No leases, as text. */
+const NONE = "null";
 /** Digits of a place in a key. */
 const DIGITS = 13;
 
@@ -47,6 +50,9 @@ export interface Pending {
   readonly known: readonly string[] | undefined;
   /** When what is confirmed was last written, in milliseconds since 1970; null: never. */
   readonly synced: number | null;
+  /** What is held may be shown so long, and of the time that runs; undefined: for ever. */
+  readonly leases: Leases | undefined;
+  readonly term: Term | undefined;
 }
 
 /** A step of the leader's, to be written. */
@@ -78,6 +84,8 @@ export class Vault {
   readonly #newClient: () => string;
   #archive: Archive;
   #name: string | undefined;
+  /** As they are stored. */
+  #leases = NONE;
 
   constructor(store: Store, path: string, newClient: () => string) {
     this.#store = store;
@@ -109,8 +117,11 @@ export class Vault {
     const [count = await this.#begin(key)] = read<Count>("k");
     const [known] = read<string[]>("l");
     const [synced = null] = read<number>("s");
+    const [term] = read<Term>("m");
+    const [leases = null] = read<Leases | null>("n");
+    this.#leases = JSON.stringify(leases);
     this.#name = count.store;
-    return { count, queue: read<Stored>("q"), rejected: read<StoredRejection>("r").sort((a, b) => a.at - b.at), known, synced };
+    return { leases: leases ?? undefined, term, count, queue: read<Stored>("q"), rejected: read<StoredRejection>("r").sort((a, b) => a.at - b.at), known, synced };
   }
 
   #zero(): Count {
@@ -158,6 +169,11 @@ export class Vault {
     await this.#fenced(epoch, { put: [[this.#prefix + "l", JSON.stringify(known)]] });
   }
 
+  /** Notes when there was contact last. */
+  async keep(epoch: number, term: Term): Promise<void> {
+    await this.#fenced(epoch, { put: [[this.#prefix + "m", JSON.stringify(term)]] });
+  }
+
   /** Forgets a rejected mutation. */
   async discard(id: string): Promise<void> {
     await this.#store.update([], () => ({ del: [this.#rejected(id)] }));
@@ -165,14 +181,16 @@ export class Vault {
 
   /** Writes what has happened, as the next rev. Rejects with {@link Deposed} if another tab leads. */
   async commit(epoch: number, rev: number, { patch, view: made, left, rejected, at, reset }: Record): Promise<void> {
-    const { cursor = "", scope, drop, put, del } = patch;
+    const { cursor = "", scope, leases: held = null, drop, put, del } = patch;
+    const leases = JSON.stringify(held);
     const view = cursor === "" ? [] : made;
     const changes = reset === undefined ? this.#archive.append({ rev, cursor, view, scope, drop, put, del }) : this.#archive.replace(rev, cursor, view, reset, scope);
     await this.#fenced(epoch, {
       ...changes,
-      put: [...(changes.put ?? []), [this.#prefix + "s", String(at)], ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
+      put: [...(changes.put ?? []), ...(leases === this.#leases ? [] : [[this.#prefix + "n", leases] as const]), [this.#prefix + "s", String(at)], ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
       del: [...(changes.del ?? []), ...left.map((order) => this.#queued({ order })[0])],
     });
+    this.#leases = leases;
   }
 
   /** Folds the archive's log into its chunks, if that pays or `all` of it is to go. */

@@ -1,6 +1,7 @@
 import type { Doc, Json, Outcome, View } from "./api.js";
 import { isDrops } from "./drop.js";
 import { SynclineError } from "./errors.js";
+import type { Leases } from "./lease.js";
 
 /** The messages of the server, PROTOCOL.md; members that are not used here are left out. */
 export interface Welcome {
@@ -25,6 +26,8 @@ export interface Opened {
   readonly reason?: string;
   /** Names what may be seen; there is none where no rules are known. */
   readonly scope?: string;
+  /** With the scope. */
+  readonly leases?: Leases;
   readonly self?: string;
 }
 export interface Ack {
@@ -50,6 +53,8 @@ export interface DiffMessage {
   readonly sum?: string;
   /** From here on, in place of that of {@link Opened}; with the last part. */
   readonly scope?: string;
+  /** With the scope. */
+  readonly leases?: Leases;
 }
 export interface Checked {
   readonly t: "checked";
@@ -112,6 +117,7 @@ const shape = (members: { readonly [name: string]: Check }): Check => {
 const put: Check = (v) => Array.isArray(v) && text(v[0]) && text(v[1]) && count(v[2]) && object(v[3]);
 const del: Check = (v) => Array.isArray(v) && text(v[0]) && text(v[1]);
 const outcome = shape({ id: count, outcome: text, seq: maybe(count), code: maybe(text), message: maybe(text), retryMs: maybe(millis) });
+const leases: Check = (v) => object(v) && Object.values(v as object).every(count);
 const peer = shape({ session: text, user: maybe(text), state: any });
 
 const shapes = new Map<unknown, Check>([
@@ -119,9 +125,9 @@ const shapes = new Map<unknown, Check>([
   ["ping", object],
   ["pong", object],
   ["closed", shape({ space: text })],
-  ["opened", shape({ space: text, view: maybe(text), from: maybe(text), head: maybe(cursor), last: maybe(count), outcomes: maybe(list(outcome)), resume: maybe(text), reason: maybe(text), scope: maybe(text), self: maybe(text) })],
+  ["opened", shape({ space: text, view: maybe(text), from: maybe(text), head: maybe(cursor), last: maybe(count), outcomes: maybe(list(outcome)), resume: maybe(text), reason: maybe(text), scope: maybe(text), leases: maybe(leases), self: maybe(text) })],
   ["ack", shape({ space: text, outcomes: list(outcome) })],
-  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, drop: maybe(isDrops), put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text) })],
+  ["diff", shape({ space: text, view: text, from: cursor, to: cursor, drop: maybe(isDrops), put: maybe(list(put)), del: maybe(list(del)), more: maybe(flag), reset: maybe(flag), count: maybe(count), sum: maybe(text), scope: maybe(text), leases: maybe(leases) })],
   ["checked", shape({ space: text, view: text, at: cursor, count, sum: text })],
   ["present", shape({ space: text, reset: maybe(flag), peers: list(peer) })],
   ["cast", shape({ space: text, session: text, user: maybe(text), topic: text })],

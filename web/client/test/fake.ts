@@ -1,6 +1,7 @@
 /** A server in memory, simple enough to be right, and carriers to it that break where a test wants. */
 import type { Doc, Entry, Json, Op, Outcome, Reads, Transport, View } from "../src/api.js";
 import type { Carrier, CarrierEvents, Dials } from "../src/carrier.js";
+import type { Leases } from "../src/lease.js";
 import type { Player } from "../src/player.js";
 import { parseSelector } from "../src/selector.js";
 import { checkSum } from "../src/sum.js";
@@ -45,6 +46,8 @@ export class FakeSpace {
   members = new Map<FakeLink, Member>();
   /** The name of what all may see; undefined: there are no rules. */
   scope: string | undefined;
+  /** Told with the scope. */
+  leases: Leases | undefined;
   /** What may be seen by the scopes that the server still knows. */
   scopes = new Map<string, Sees>();
   /** Nobody may open it. */
@@ -171,7 +174,7 @@ export class FakeSpace {
     const fromCursor = from === 0 ? "0" : `${from}-${this.epoch}`;
     const base = { t: "diff", space: this.path, view: member.viewID, from: fromCursor, to: this.cursor() };
     const { scope, ...first } = more;
-    const end = { ...(first["reset"] === true && this.sum(member.view)), scope };
+    const end = { ...(first["reset"] === true && this.sum(member.view)), scope, leases: scope === undefined ? undefined : this.leases };
     if (put.length > 3) { // in two parts
       member.link.tell({ ...base, ...first, put: put.slice(0, 2), more: true });
       member.link.tell({ ...base, put: put.slice(2), del, ...end });
@@ -220,6 +223,7 @@ export class FakeLink {
   }
 
   raw(text: string): void {
+    this.server.told = Date.now();
     queueMicrotask(() => {
       if (this.over) return;
       if (this.server.cut("down", text)) this.drop();
@@ -251,6 +255,8 @@ export class FakeServer {
   limits: Message = {};
   /** Runs calls. */
   player: Player | undefined;
+  /** When it said anything last, in milliseconds since 1970. */
+  told = 0;
   /** When each token ends, in milliseconds since 1970. */
   expires: number | undefined;
   /** Whether the connection breaks instead of delivering this message. */
@@ -361,7 +367,7 @@ export class FakeServer {
     space.members.set(link, member);
     const resume = reason !== undefined ? "reset" : from === space.seq && !differs ? "current" : "diff";
     const outcomes = [...account.outcomes.values()].filter(({ id }) => id > (open["acked"] as number));
-    link.tell({ t: "opened", space: space.path, view: member.viewID, ...(cursor !== undefined && { from: cursor }), head: space.cursor(), last: account.last, outcomes, resume, reason, scope: space.scope, self: link.name });
+    link.tell({ t: "opened", space: space.path, view: member.viewID, ...(cursor !== undefined && { from: cursor }), head: space.cursor(), last: account.last, outcomes, resume, reason, scope: space.scope, leases: space.leases, self: link.name });
     if (member.presence) link.tell({ t: "present", space: space.path, reset: true, peers: [] });
     if (view.length === 0) return;
     if (resume === "reset") space.diff(member, 0, space.data.keys(), { reset: true });

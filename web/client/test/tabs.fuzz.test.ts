@@ -28,12 +28,16 @@ afterEach(() => void vi.useRealTimers());
  * Each mutation puts a card of its own and adds one to a common counter: the
  * counter tells whether one was applied twice, the cards whether one is lost.
  */
-async function play(acts: readonly Act[], losing: boolean): Promise<void> {
+async function play(acts: readonly Act[], losing: boolean, lease?: number): Promise<void> {
   if (process.env["TRACE"]) (await import("node:fs")).appendFileSync(process.env["TRACE"], JSON.stringify(acts) + "\n");
   const server = new FakeServer();
   const disk = new MemoryDisk();
   const browser = new FakeBrowser();
   server.space().write({ op: "put", in: "cards", id: "n", value: { n: 0 } });
+  if (lease !== undefined) {
+    server.space().leases = { cards: lease };
+    server.space().rescope("s", () => true);
+  }
   const tabs: Tab[] = [new Tab(browser, server, disk)];
   const saved = new Map<string, Tab>();
   const all = new Map<string, Tab>();
@@ -114,8 +118,17 @@ async function play(acts: readonly Act[], losing: boolean): Promise<void> {
       case "late":
         browser.delay = n % 2 === 0 ? () => 0 : () => (count * 7 + n) % 50;
         break;
+      case "sleep":
+        vi.setSystemTime(Date.now() + n * 4); // timers do not run
+        break;
       default:
         await rest(3);
+    }
+    // An answer is no older than what the server has said last, to anybody.
+    if (lease === undefined || Date.now() - server.told <= lease) continue;
+    for (const one of tabs.filter((other) => other.alive && !other.frozen)) {
+      expect(one.query.rows.filter(({ state }) => state === "confirmed"), "what has run out shows").toEqual([]);
+      expect(one.space.get("cards", "n")?.version ?? 0, "what has run out shows").toBe(0);
     }
   }
   failing = 0;
@@ -160,6 +173,11 @@ it.runIf(process.env["ACTS"])("a schedule that was kept", () => play(JSON.parse(
 
 it("no mutation that was saved is lost, and none is applied twice, whatever becomes of tabs, store and network", async () => {
   await fc.assert(fc.asyncProperty(fc.array(act, { maxLength: 50 }), (acts) => play(acts, false)), { numRuns: RUNS, endOnFailure: process.env["SHRINK"] === undefined });
+}, 600_000);
+
+it("nothing shows for longer than its lease, and all does when there is contact", async () => {
+  const sleeping = act.chain((one) => fc.constantFrom(one, { ...one, do: "sleep" }, { ...one, do: "pause" }, one));
+  await fc.assert(fc.asyncProperty(fc.array(sleeping, { maxLength: 40 }), (acts) => play(acts, false, 3000)), { numRuns: RUNS, endOnFailure: process.env["SHRINK"] === undefined });
 }, 600_000);
 
 it("the same where the browser removes the store", async () => {
