@@ -121,6 +121,7 @@ type Collection struct {
 	Schema jsontext.Value `json:"schema,omitzero"`
 
 	Constraints
+	Versions
 }
 
 // A Field is what holds of one field beyond what holds of the entry. A rule that is

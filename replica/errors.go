@@ -18,6 +18,7 @@ var (
 	ErrUnknownMutation = core.ErrUnknownMutation
 	ErrDisplaced       = core.ErrDisplaced
 	ErrUpgradeRequired = core.ErrUpgradeRequired
+	ErrServerOutdated  = core.ErrServerOutdated
 )
 
 // A RejectedError is the end of a mutation that the server refused. The mutation

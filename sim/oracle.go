@@ -63,7 +63,7 @@ func (o *oracle) index(c *space.Commit) {
 		if change.Key.Collection == "marks" {
 			o.marks[change.Key.ID] = c.Seq
 		}
-		o.versions[change.Key] = append(o.versions[change.Key], space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload})
+		o.versions[change.Key] = append(o.versions[change.Key], change.Version(c.Seq))
 	}
 }
 

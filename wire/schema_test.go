@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write wire/schema.json anew")
 // makes a new version (wire.Version and its history). Then bring
 // docs/PROTOCOL.md and the TypeScript client up to date, run
 // go test ./wire -run Schema -update, and put the new hash here.
-const schemaHash = "b2dc1ba34c3d28cb10ec78c85ccdac93b3b36d79a4a00388aca3e44c967c8bff"
+const schemaHash = "3ad717657fbd389e51d576742081dfe86c407e553e3fc09b649512aa0a37d3dd"
 
 // field is one member of a message.
 type field struct {
@@ -106,7 +106,7 @@ func (s schema) typeOf(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
-	case reflect.Int, reflect.Int64, reflect.Uint64:
+	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Uint32:
 		return "integer"
 	case reflect.Slice:
 		return "[" + s.typeOf(t.Elem()) + "…]"
