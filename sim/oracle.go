@@ -49,6 +49,7 @@ func (o *oracle) add(commits []*space.Commit) {
 		}
 		o.checkCall(c)
 		o.agreed(c)
+		o.kept(c)
 		o.index(c)
 		o.commits = append(o.commits, c)
 		if o.w.plan.ruled {
