@@ -75,7 +75,7 @@ func (c *client) spell(ops []space.Op) {
 			}
 		}
 		switch {
-		case !c.chance(3):
+		case c.chance(3):
 		case op.Op == space.OpPatch && strings.HasPrefix(string(op.Patch), `{"$set"`):
 			op.Patch = []byte(strings.Replace(string(op.Patch), `{"$set":{`, fmt.Sprintf(`{"$set":{%q:%s,`, field, sample), 1))
 		case op.Op == space.OpPut:
