@@ -197,6 +197,15 @@ func (s *Server) event(ctx context.Context, path space.Path, c *space.Commit) (*
 		if err != nil {
 			return nil, err
 		}
+		if s.authority != nil {
+			rules := s.authority.Rules(path)
+			if old, err = rules.Present(key, old); err != nil {
+				return nil, err
+			}
+			if next, err = rules.Present(key, next); err != nil {
+				return nil, err
+			}
+		}
 		change := EventChange{Collection: key.Collection, ID: key.ID, Op: authz.Op(old, next)}
 		if old.Live() {
 			change.Old = old.Payload

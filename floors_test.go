@@ -18,7 +18,7 @@ const module = "github.com/syncline/syncline/"
 // floors only, and on its own floor only what stands below it in the same folder.
 var floors = [][]string{
 	{"value", "web", "definition"},
-	{"selector", "space"},
+	{"selector", "space", "lens"},
 	{"wire"},
 	{"kernel"},
 	{"store", "authz/constraint", "authz/rule", "authz/schema", "authz/token", "webhook"},
@@ -34,7 +34,7 @@ var floors = [][]string{
 }
 
 // pure packages know no clock, randomness, disk, network or goroutine.
-var pure = []string{"value", "selector", "space", "wire", "kernel", "host/core", "replica/core"}
+var pure = []string{"value", "selector", "lens", "space", "wire", "kernel", "host/core", "replica/core"}
 
 var impure = []string{"net", "net/http", "os", "io/fs", "math/rand", "math/rand/v2", "crypto/rand", "sync", "log", "log/slog"}
 

@@ -128,15 +128,19 @@ func (x *Explainer) Read(key space.Key, v space.Version) error {
 		return err
 	}
 	// What is served comes from the index. It must say what the rule says; if it does not, that has to be known.
-	shown, _, seen := x.rights.Scope([]string{key.Collection}, x.relations).See(key.Collection, doc)
+	scope := x.rights.Scope([]string{key.Collection}, x.relations)
+	_, _, seen := scope.See(key.Collection, doc)
 	if whole := x.out.Open.Allowed && x.out.Read.Allowed; whole != seen {
 		return fmt.Errorf("entry %s: the rule says %t and its index %t: that is a fault of Syncline, please report it with the definition", key, whole, seen)
 	}
 	x.out.Allowed = seen
-	for _, f := range c.fields {
-		_, had := f.path.Get(doc)
-		if _, has := f.path.Get(shown); seen && had && !has {
-			x.out.Hidden = append(x.out.Hidden, f.path.String())
+	if of := scope.sights[key.Collection]; seen && of != nil {
+		shown, _ := of.mask(doc)
+		for _, f := range c.fields {
+			_, had := f.path.Get(doc)
+			if _, has := f.path.Get(shown); had && !has {
+				x.out.Hidden = append(x.out.Hidden, c.lens.Path(f.path, x.rights.version(key.Collection)).String())
+			}
 		}
 	}
 	return nil

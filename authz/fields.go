@@ -53,7 +53,7 @@ func (c *compiler) fields(k *kind, env *rule.Env, d map[string]definition.Field)
 }
 
 // protected returns the path of a field that a write changes and may not, "" if there is none.
-func (c *collection) protected(in *rule.Input) string {
+func (c *collection) protected(in *rule.Input, version uint32) string {
 	if in.New == nil {
 		return "" // who may delete an entry may delete all of it
 	}
@@ -67,6 +67,9 @@ func (c *collection) protected(in *rule.Input) string {
 		if had == has && (!has || value.Equal(was, is)) {
 			continue
 		}
+		if in.Old == nil && c.lens.Supplied(f.path, is, version) {
+			continue // what the definition gives a new entry of an older client
+		}
 		if ok, err := f.write.Eval(in); err != nil || !ok {
 			return f.path.String()
 		}
@@ -76,7 +79,9 @@ func (c *collection) protected(in *rule.Input) string {
 
 // unmask puts into a record, made of what was shown of old, what of old was hidden. It
 // returns the path of a field that was written and must not be, "" if there is none.
-func (of *sight) unmask(old, made map[string]any) (whole map[string]any, at string) {
+// supplied reports whether a value was put into a new entry by the definition: one that may
+// not be written is then left out.
+func (of *sight) unmask(old, made map[string]any, supplied func(h hidden, v any) bool) (whole map[string]any, at string) {
 	whole = made
 	judged := old // who may see a field is decided by the entry as it is; of a new one, as it is to be
 	if old == nil {
@@ -86,7 +91,11 @@ func (of *sight) unmask(old, made map[string]any) (whole map[string]any, at stri
 		if h.grants.Allows(judged) {
 			continue
 		}
-		if _, written := h.path.Get(made); written {
+		if v, written := h.path.Get(made); written {
+			if h.write == nil && old == nil && supplied(h, v) {
+				whole = h.path.Without(whole)
+				continue
+			}
 			if h.write == nil {
 				return nil, h.path.String()
 			}

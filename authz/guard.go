@@ -1,12 +1,14 @@
 package authz
 
 import (
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/lens"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/value"
 )
@@ -90,23 +92,23 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 			return refused(key), nil
 		}
 		if in.Old != nil {
-			if _, _, visible := g.sight(key.Collection).See(key.Collection, in.Old); !visible {
+			if of := g.sight(key.Collection).sights[key.Collection]; of == nil || !of.grants.Allows(in.Old) {
 				return refused(key), nil
 			}
 		}
 		if ok, err := ask.Eval(in); err != nil || !ok {
 			return refused(key), nil // a rule that fails denies
 		}
-		if path := c.protected(in); path != "" {
+		if path := c.protected(in, g.rights.version(key.Collection)); path != "" {
 			no := refused(key)
 			no.Path = path
-			return no, nil
+			return g.known(no), nil
 		}
 	}
 	// Last: who may not write learns nothing of what would fit.
-	if c.schema != nil && in.New != nil {
+	if in.New != nil {
 		if path, what, ok := g.fits(c, key.Collection, in.New); !ok {
-			return &space.Refusal{Code: space.CodeInvalid, Path: kernel.Clip(path), Message: kernel.Clip(what), Key: key}, nil
+			return g.known(&space.Refusal{Code: space.CodeInvalid, Path: kernel.Clip(path), Message: kernel.Clip(what), Key: key}), nil
 		}
 	}
 	return nil, nil
@@ -114,14 +116,15 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 
 // fits holds a record against the schema. Of fields that the principal may not see nothing is said.
 func (g *guard) fits(c *collection, name string, doc map[string]any) (path, what string, ok bool) {
-	if path, what, ok = c.schema.Check(doc); ok || g.whole {
+	of := g.sight(name).sights[name]
+	if path, what, ok = c.fits(doc); ok || g.whole || of == nil {
 		return path, what, ok
 	}
-	shown, whole, _ := g.sight(name).See(name, doc)
+	shown, whole := of.mask(doc)
 	if whole {
 		return path, what, false
 	}
-	if at, of, fits := c.schema.Check(shown); fits || at != path || of != what {
+	if at, of, fits := c.fits(shown); fits || at != path || of != what {
 		return "", "the record does not fit the schema of " + name, false
 	}
 	return path, what, false
@@ -136,7 +139,7 @@ func (g *guard) standing() *standing {
 }
 
 // sight is what the principal may see of a collection.
-func (g *guard) sight(collection string) *Scope { return g.standing().sight(collection) }
+func (g *guard) sight(collection string) *Scope { return g.standing().sight(g.rights, collection) }
 
 // sees reports whether the principal may see an entry.
 func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, error) {
@@ -144,7 +147,7 @@ func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, 
 		return v.Live(), nil
 	}
 	sight := g.sight(key.Collection)
-	if sight.all(key.Collection) {
+	if sight.every(key.Collection) {
 		return v.Live(), nil
 	}
 	if !v.Live() {
@@ -161,23 +164,46 @@ func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, 
 
 // Sight implements kernel.Guard.
 func (g *guard) Sight(collection string) kernel.Filter {
-	if g.whole {
-		return nil
+	if !g.whole {
+		return g.sight(collection)
 	}
-	return g.sight(collection)
+	if l := g.rights.rules.lens(collection); l.Alters(l.Version()) {
+		return g.unlimited(collection, l)
+	}
+	return nil
+}
+
+// unlimited is the sight of a mutator that may see everything: what the present version has.
+func (g *guard) unlimited(collection string, l *lens.Lens) *Scope {
+	s := &Scope{id: "*", open: true, all: true}
+	s.through(collection, l, l.Version())
+	return s
 }
 
 // Restore implements kernel.Guard.
 func (g *guard) Restore(key space.Key, old, made map[string]any) (map[string]any, *space.Refusal) {
-	of := g.sight(key.Collection).sights[key.Collection]
-	if of == nil {
-		return made, nil
+	l := g.rights.rules.lens(key.Collection)
+	version := g.rights.version(key.Collection)
+	of := (*sight)(nil)
+	if !g.whole {
+		of = g.sight(key.Collection).sights[key.Collection]
 	}
-	whole, at := of.unmask(old, made)
+	seen := old
+	if of != nil && old != nil {
+		seen, _ = of.mask(old)
+	}
+	whole, err := l.Up(made, seen, version)
+	if fault := (*lens.Fault)(nil); errors.As(err, &fault) {
+		return nil, &space.Refusal{Code: space.CodeInvalid, Path: fault.Path, Message: fault.Message, Key: key}
+	}
+	if of == nil {
+		return whole, nil
+	}
+	whole, at := of.unmask(old, whole, func(h hidden, v any) bool { return l.Supplied(h.path, v, version) })
 	if at != "" {
 		no := refused(key)
 		no.Path = at
-		return nil, no
+		return nil, g.known(no)
 	}
 	return whole, nil
 }

@@ -99,6 +99,7 @@ func (g *guard) Call(state kernel.State, name string, args jsontext.Value) (*spa
 		}
 	}
 	g.whole = m.space
+	g.rights.versions = nil // a mutator is of the present versions
 	return nil, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/authz/schema"
 	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/lens"
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/value"
@@ -32,6 +33,8 @@ type kind struct {
 	mutators    map[string]*callable
 	claims      []string // those that its rules of reading look at
 	constraints *constraint.Set
+	lensed      bool    // some of its collections have had several versions
+	reading     string  // names what decides on what is seen
 	deliver     []*Hook // by name
 	ask         []*Hook // by name
 }
@@ -47,7 +50,8 @@ type collection struct {
 	create, update, remove *rule.Rule     // nil: nobody
 	schema                 *schema.Schema // nil: any record
 	fields                 []field
-	lease                  int64 // milliseconds; 0: none
+	lease                  int64      // milliseconds; 0: none
+	lens                   *lens.Lens // nil: it has had one version
 }
 
 // Compile makes a policy of a definition. The error lists everything that is
@@ -68,6 +72,7 @@ func Compile(d *definition.Definition) (*Policy, error) {
 			shapes[shape] = pattern
 		}
 		c.space(k, d.Spaces[pattern])
+		k.reading = reading(pattern, d.Spaces[pattern])
 		p.kinds = append(p.kinds, k)
 	}
 	slices.SortFunc(p.kinds, func(a, b *kind) int { return a.pattern.Compare(b.pattern) })
@@ -182,6 +187,8 @@ func (c *compiler) space(k *kind, d definition.Space) {
 				c.in([]string{"read"}, func() { k.collections[name].read = c.readRule(k, env, of.Read, true) })
 			}
 			k.collections[name].fields = c.fields(k, env, of.Fields)
+			k.collections[name].lens = lens.Compile(of.Versions, func(at []string, err error) { c.in(at, func() { c.fail(err) }) })
+			k.lensed = k.lensed || k.collections[name].lens != nil
 		})
 	}
 	k.deliver = c.hooks("deliver", k, env, d.Deliver)

@@ -61,14 +61,15 @@ func (r *Rules) collection(name string) *collection {
 
 // Rights are what a principal may do in a space.
 type Rights struct {
-	session *Session
-	rules   *Rules
+	session  *Session
+	rules    *Rules
+	versions space.Versions // that the client speaks; nil: the present ones
 }
 
 // In returns the session's rights under these rules.
-func (s *Session) In(r *Rules) Rights { return Rights{s, r} }
+func (s *Session) In(r *Rules) Rights { return Rights{session: s, rules: r} }
 
-// Name is short, and equal for rights that are decided alike: the same rules, the same
+// Name is short, and equal for rights that are decided alike: the same rules of reading, the same
 // user, the same claims as far as the rules look at them. "" is the name of those that no rule limits.
 func (r Rights) Name() string {
 	if r.Unlimited() {
@@ -86,7 +87,11 @@ func (r Rights) Name() string {
 	if err != nil { // claims that no entry could hold
 		text = fmt.Appendf(nil, "%v", seen)
 	}
-	sum := sha256.Sum256(slices.Concat([]byte(r.rules.version), []byte{'\n'}, text))
+	name := r.rules.version
+	if r.rules.kind != nil {
+		name = r.rules.kind.reading
+	}
+	sum := sha256.Sum256(slices.Concat([]byte(name), []byte{'\n'}, text))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 

@@ -1,11 +1,14 @@
 package authz
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/lens"
+	"github.com/syncline/syncline/store"
 )
 
 // A Scope is what somebody may see of some collections of a space, as of some
@@ -14,6 +17,15 @@ type Scope struct {
 	id     string
 	open   bool
 	sights map[string]*sight // by collection
+	lenses map[string]spoken // by collection, those through which entries look otherwise
+	all    bool              // everything may be seen, through the lenses
+	rules  *Rules
+}
+
+// spoken is a version of a collection, and the way there.
+type spoken struct {
+	lens    *lens.Lens
+	version uint32
 }
 
 // A sight is what may be seen of one collection.
@@ -60,12 +72,19 @@ func (r Rights) scope(collections []string, open bool, related func(string) rule
 	if !open {
 		return nothing
 	}
-	s := &Scope{open: true, sights: make(map[string]*sight, len(collections))}
+	s := &Scope{open: true, sights: make(map[string]*sight, len(collections)), rules: r.rules}
 	var id strings.Builder
 	id.WriteString(r.rules.version)
 	for _, name := range slices.Sorted(slices.Values(collections)) {
 		c := r.rules.collection(name)
-		if c == nil || c.read == nil {
+		if c == nil {
+			continue
+		}
+		if v := r.version(name); c.lens.Alters(v) {
+			s.through(name, c.lens, v)
+			fmt.Fprintf(&id, " %s@%d", name, v)
+		}
+		if c.read == nil {
 			continue
 		}
 		of := &sight{grants: c.read.Grants(r.input(related))}
@@ -111,18 +130,45 @@ func (s *Scope) See(collection string, doc map[string]any) (shown map[string]any
 	if s == everything {
 		return doc, true, true
 	}
+	shown, whole = doc, true
 	of := s.sights[collection]
-	if of == nil {
-		return doc, true, false
+	if of != nil {
+		shown, whole = of.mask(doc)
 	}
-	shown, whole = of.mask(doc)
-	return shown, whole, of.grants.Allows(doc)
+	if to, lensed := s.lenses[collection]; lensed {
+		var same bool
+		shown, same = to.lens.Down(shown, to.version)
+		whole = whole && same
+	}
+	return shown, whole, s.all || of != nil && of.grants.Allows(doc)
 }
 
-// all reports whether every entry of a collection may be seen, whatever it holds.
-func (s *Scope) all(collection string) bool {
+// through shows a collection through a lens.
+func (s *Scope) through(name string, l *lens.Lens, version uint32) {
+	if s.lenses == nil {
+		s.lenses = map[string]spoken{}
+	}
+	s.lenses[name] = spoken{l, version}
+}
+
+// Alters implements kernel.Filter.
+func (s *Scope) Alters(collection string) bool {
+	_, lensed := s.lenses[collection]
+	return lensed || s.Masks(collection)
+}
+
+// Lifted is a view of the space as the scope is to be asked about it.
+func (s *Scope) Lifted(v store.View) store.View {
+	if s.rules == nil {
+		return v
+	}
+	return s.rules.Lifted(v)
+}
+
+// every reports whether every entry of a collection may be seen, whatever it holds.
+func (s *Scope) every(collection string) bool {
 	of := s.sights[collection]
-	return s == everything || of != nil && of.grants.All()
+	return s == everything || s.all || of != nil && of.grants.All()
 }
 
 // mask returns an entry without what is hidden in it: itself, if that is nothing.

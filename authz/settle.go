@@ -22,14 +22,14 @@ func (g *guard) Settle(state kernel.State, p *kernel.Proposal) (more []space.Cha
 		Sees: func(key space.Key, v space.Version) (bool, error) { return g.sees(state, key, v) },
 		Fits: func(collection string, doc map[string]any) bool {
 			c := g.rights.rules.collection(collection)
-			if c == nil || c.schema == nil {
+			if c == nil {
 				return true
 			}
-			_, _, ok := c.schema.Check(doc)
+			_, _, ok := c.fits(doc)
 			return ok
 		},
 	})
-	return more, refusal, err
+	return more, g.known(refusal), err
 }
 
 // Applied counts what was settled.

@@ -6,10 +6,16 @@ import "github.com/syncline/syncline/authz/rule"
 // holds until a relation of the user changes, and is kept until then: most sessions write more than once. It is used
 // by the goroutine that uses the relations.
 type standing struct {
-	rights  Rights
+	rules   *Rules
 	related func(string) rule.Set
 	open    bool
-	scopes  map[string]*Scope // by collection; what was asked for
+	scopes  map[spokenName]*Scope // what was asked for
+}
+
+// spokenName is a collection at the version that a client speaks.
+type spokenName struct {
+	collection string
+	version    uint32
 }
 
 // maxStandings bounds how many are kept for a space; of more, some are found out again each time.
@@ -24,7 +30,7 @@ func (r *Relations) standing(of Rights) *standing {
 	for r.base != nil && !r.speaks(user) {
 		r = r.base
 	}
-	if s := r.standings[of.session]; s != nil && s.rights == of {
+	if s := r.standings[of.session]; s != nil && s.rules == of.rules {
 		return s
 	}
 	s := newStanding(of, r.related(user))
@@ -42,21 +48,22 @@ func (r *Relations) standing(of Rights) *standing {
 }
 
 func newStanding(of Rights, related func(string) rule.Set) *standing {
-	return &standing{rights: of, related: related, open: of.open(related)}
+	return &standing{rules: of.rules, related: related, open: of.open(related)}
 }
 
-// sight is what the principal may see of a collection.
-func (s *standing) sight(collection string) *Scope {
-	scope := s.scopes[collection]
+// sight is what the principal may see of a collection, as a client of the rights' versions is shown it.
+func (s *standing) sight(of Rights, collection string) *Scope {
+	at := spokenName{collection, of.version(collection)}
+	scope := s.scopes[at]
 	if scope == nil {
-		scope = s.rights.scope([]string{collection}, s.open, s.related)
-		if s.scopes == nil {
-			s.scopes = map[string]*Scope{}
-		}
-		if s.rights.rules.collection(collection) == nil {
+		scope = of.scope([]string{collection}, s.open, s.related)
+		if s.rules.collection(collection) == nil {
 			return scope // the names of what there is not are without end
 		}
-		s.scopes[collection] = scope
+		if s.scopes == nil {
+			s.scopes = map[spokenName]*Scope{}
+		}
+		s.scopes[at] = scope
 	}
 	return scope
 }

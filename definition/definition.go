@@ -123,6 +123,7 @@ type Collection struct {
 	Lease Lease `json:"lease,omitzero"`
 
 	Constraints
+	Versions
 }
 
 // A Field is what holds of one field beyond what holds of the entry. A rule that is

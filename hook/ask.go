@@ -78,7 +78,7 @@ func (a *Asker) put(ctx context.Context, path space.Path, ask *core.Ask, asked *
 	q := Question{Space: string(path), Hook: asked.Hook, Author: ask.Author}
 	for i := range asked.Changes {
 		c := &asked.Changes[i]
-		next := space.Version{Seq: 1, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload} // live, whatever its number will be
+		next := c.Version(1) // live, whatever its number will be
 		q.Changes = append(q.Changes, NewChange(c.Key, authz.Op(asked.Old[i], next), asked.Old[i], next))
 	}
 	body, err := Encode(TypeAsk, ask.At, q)

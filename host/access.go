@@ -103,8 +103,26 @@ func (r *Reading) Limited() bool { return !r.scope.Everything() }
 func (r *Reading) Close() error { return r.view.Close() }
 
 // Read opens a space's data at its head, or at the commit at if that is not 0, for
-// reading these collections. What may be seen is what may be seen now. The reading must be closed.
+// reading these collections, as the present versions have them. What may be seen is what may be seen now. The reading must be closed.
 func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at space.Seq, collections ...string) (*Reading, error) {
+	return h.read(ctx, who.In(h.opts.Authority.Rules(path)), path, at, collections)
+}
+
+// ReadAs is Read for a client of an older version of one collection. The error is a *wire.Error if that is not spoken.
+func (h *Host) ReadAs(ctx context.Context, who *authz.Session, path space.Path, at space.Seq, collection string, version uint32) (*Reading, error) {
+	rules, v := h.opts.Authority.Rules(path), space.Versions{collection: version}
+	r, err := h.read(ctx, who.In(rules).Speaking(v), path, at, []string{collection})
+	if err != nil {
+		return nil, err
+	}
+	if err := rules.Spoken([]string{collection}, v); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (h *Host) read(ctx context.Context, rights authz.Rights, path space.Path, at space.Seq, collections []string) (*Reading, error) {
 	for {
 		head, err := h.opts.Store.Head(ctx, path)
 		if err != nil {
@@ -117,7 +135,8 @@ func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at
 		if err != nil {
 			return nil, err
 		}
-		scope, err := who.In(h.opts.Authority.Rules(path)).ScopeAt(collections, now)
+		now = rights.Lifted(now)
+		scope, err := rights.ScopeAt(collections, now)
 		if err != nil || !scope.Open() {
 			_ = now.Close()
 			if err == nil {
@@ -131,6 +150,7 @@ func (h *Host) Read(ctx context.Context, who *authz.Session, path space.Path, at
 			if r.view, err = h.opts.Store.View(ctx, path, at); err != nil {
 				return nil, err
 			}
+			r.view = rights.Lifted(r.view)
 		}
 		return r, nil
 	}

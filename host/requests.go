@@ -131,6 +131,7 @@ func (h *Host) sum(path space.Path, view *kernel.View, at space.Cursor) (wire.Su
 	if err != nil {
 		return sum, err
 	}
+	v = core.Lifted(view, v)
 	defer v.Close()
 	for step, err := range kernel.Diff(nil, nil, view, v) {
 		if err != nil {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 
@@ -107,6 +108,7 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 		}
 		return true
 	}
+	otherwise := old.parts[collection].v != next.parts[collection].v // one version of an entry is shown in two ways
 	was, endWas := matching(old, before, collection)
 	defer endWas()
 	is, endIs := matching(next, after, collection)
@@ -134,7 +136,7 @@ func diffCollection(old *View, before Snapshot, next *View, after Snapshot, coll
 			}
 			b, errB, okB = is()
 		default:
-			if a.Entry.Seq != b.Entry.Seq {
+			if a.Entry.Seq != b.Entry.Seq || otherwise && !bytes.Equal(a.Entry.Payload, b.Entry.Payload) {
 				b.Action = Put
 			}
 			if !yield(b, nil) {

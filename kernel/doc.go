@@ -44,6 +44,13 @@ type Writer struct {
 	// Salt is random where there is no client id, which is random, too: a commit's digest reaches those who may
 	// not see what is in it, and must not let them try out what that may be.
 	Salt uint64
+	// Speaks says which version of a collection the client speaks by now, as far as it has said. nil: it said nothing.
+	Speaks Speaker
+}
+
+// A Speaker knows which version of a collection a client speaks, as far as it has said.
+type Speaker interface {
+	Speaks(collection string) (version uint32, said bool)
 }
 
 // State is what a mutation finds: all that was committed before it.
@@ -76,11 +83,18 @@ type Guard interface {
 	Settle(s State, p *Proposal) (more []space.Change, refusal *space.Refusal, err error)
 	// Applied is called when what was settled last has become a commit of the plan.
 	Applied()
+	// Speak tells the guard at which versions of collections a mutation was made, and asks whether such
+	// mutations are taken at all; it comes before anything else that the guard is asked of one that is new. From then on
+	// Sight shows what a client of these versions is shown. by, which may be nil, is its client as of now. The error is a *space.Refusal, or a *wire.Error if the mutation is not to be dealt with.
+	Speak(m *space.Mutation, by Speaker) error
+	// Version is the present version of a collection, which what is written is of.
+	Version(collection string) uint32
 	// Sight is what may be seen of a collection, nil for everything as it is. To a
 	// mutation an entry that may not be seen is one that does not exist.
 	Sight(collection string) Filter
 	// Restore makes a whole record of the one that was made of what is shown of old, nil
-	// if there is no old one: what is not shown stays. A nil refusal allows.
+	// if there is no old one: what is not shown stays, and what is of an older version of the collection becomes one of
+	// the present one. A nil refusal allows.
 	Restore(key space.Key, old, made map[string]any) (whole map[string]any, refusal *space.Refusal)
 	// Call decides whether the mutator may be called with these arguments, which are
 	// canonical JSON. From then on the guard decides as for what the mutator does,

@@ -14,6 +14,9 @@ import (
 // execute carries out a mutation on the plan's state and returns its changes,
 // in the order of keys. The error is a *space.Refusal, or the reader's.
 func (p *Plan) execute(w Writer, m *space.Mutation, seq space.Seq) ([]space.Change, error) {
+	if err := p.guard.Speak(m, w.Speaks); err != nil {
+		return nil, err
+	}
 	if err := p.checkSize(m); err != nil {
 		return nil, err
 	}
@@ -107,6 +110,7 @@ func (e *execution) set(key space.Key, deleted bool, payload []byte) {
 		}
 	}
 	change.Type, change.Deleted, change.Payload = space.Record, deleted, payload
+	change.Of = e.plan.guard.Version(key.Collection)
 }
 
 func (e *execution) op(i int, op *space.Op) error {
@@ -195,7 +199,7 @@ func (e *execution) payload(key space.Key, own *space.Change) (payload []byte, l
 // put stores a record that was made of what was shown of the entry.
 func (e *execution) put(op int, field string, key space.Key, made []byte) error {
 	sight := e.plan.guard.Sight(key.Collection)
-	if sight == nil || !sight.Masks(key.Collection) {
+	if sight == nil || !sight.Alters(key.Collection) {
 		e.set(key, false, made)
 		return nil
 	}
@@ -240,7 +244,7 @@ func (e *execution) put(op int, field string, key space.Key, made []byte) error 
 
 // version is a change as the version that it is to be.
 func (e *execution) version(c *space.Change) space.Version {
-	return space.Version{Seq: e.seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
+	return c.Version(e.seq)
 }
 
 // finish asks the guard about each changed entry, and about all of them, and hashes them.

@@ -15,9 +15,12 @@ type Filter interface {
 	// See returns an entry as it is shown (doc itself and whole, if it is shown as it
 	// is), and whether it may be seen at all; if not, shown is for those only who have just written it themselves.
 	See(collection string, doc map[string]any) (shown map[string]any, whole, visible bool)
-	// Masks reports whether something may be left out of entries that are shown. Their
-	// versions are then made by Masked.
+	// Masks reports whether something that may not be seen may be left out of entries that are
+	// shown. Their versions are then made by Masked.
 	Masks(collection string) bool
+	// Alters reports whether entries may be shown otherwise than they are: without what is masked, or
+	// as an older version of the collection has them. What is made of them then has to be made whole again.
+	Alters(collection string) bool
 }
 
 // Within returns the view cut down to what the filter allows; nil allows everything.

@@ -16,6 +16,7 @@ type blinds struct {
 
 func (b *blinds) ID() string                            { return "blinds" }
 func (b *blinds) Masks(string) bool                     { return true }
+func (b *blinds) Alters(string) bool                    { return true }
 func (b *blinds) Sight(collection string) kernel.Filter { return b }
 
 func (b *blinds) See(_ string, doc map[string]any) (shown map[string]any, whole, visible bool) {

@@ -83,4 +83,5 @@ func (f but) See(_ string, doc map[string]any) (shown map[string]any, whole, vis
 	return doc, true, doc["n"] != f.n
 }
 
-func (f but) Masks(string) bool { return f.masks }
+func (f but) Masks(string) bool  { return f.masks }
+func (f but) Alters(string) bool { return f.masks }

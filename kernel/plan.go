@@ -129,7 +129,7 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 	for i := range changes {
 		change := &changes[i]
 		if p.Track != nil && p.Track(change.Key.Collection) {
-			next := space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload}
+			next := change.Version(c.Seq)
 			old, err := p.get(change.Key)
 			if err != nil {
 				return space.Outcome{}, err
@@ -142,7 +142,7 @@ func (p *Plan) Submit(w Writer, guard Guard, m *space.Mutation) (space.Outcome, 
 	p.commits = append(p.commits, c)
 	for i := range changes {
 		change := &changes[i]
-		p.state[change.Key] = space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload}
+		p.state[change.Key] = change.Version(c.Seq)
 	}
 	if !w.Client.IsZero() {
 		p.clients[w.Client] = space.ClientState{Last: max(m.ID, known.Last), Seq: c.Seq, Author: w.User, Rejected: c.Rejected}
@@ -190,7 +190,7 @@ func (p *Plan) agree(changes []space.Change, seq space.Seq) error {
 	deltas := make([]Delta, len(changes))
 	for i := range changes {
 		c := &changes[i]
-		next := space.Version{Seq: seq, Type: c.Type, Deleted: c.Deleted, Payload: c.Payload}
+		next := c.Version(seq)
 		deltas[i] = NewDelta(c.Key, next, func() (space.Version, error) { return p.get(c.Key) })
 	}
 	refusal, err := p.Agree(deltas)

@@ -48,6 +48,11 @@ func (p *Plan) checkReads(w Writer, r *space.Reads) error {
 	if err != nil {
 		return invalid("reads.where", err)
 	}
+	for _, part := range r.Where {
+		if part.V > 1 {
+			return invalid("reads.where", errors.New("the versions of what is read are said of the mutation as a whole"))
+		}
+	}
 	view = view.Within(sights{p.guard})
 
 	touched := map[space.Key]struct{}{} // by others, where a selector looks
@@ -133,7 +138,7 @@ func (p *Plan) versionAt(key space.Key, at space.Seq) (space.Version, error) {
 		}
 		for j := range c.Changes {
 			if change := &c.Changes[j]; change.Key == key {
-				return space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload}, nil
+				return change.Version(c.Seq), nil
 			}
 		}
 	}
@@ -155,6 +160,11 @@ func (s sights) See(collection string, doc map[string]any) (shown map[string]any
 func (s sights) Masks(collection string) bool {
 	f := s.guard.Sight(collection)
 	return f != nil && f.Masks(collection)
+}
+
+func (s sights) Alters(collection string) bool {
+	f := s.guard.Sight(collection)
+	return f != nil && f.Alters(collection)
 }
 
 // noticed reports whether the principal could notice that a commit changed an

@@ -22,6 +22,7 @@ type View struct {
 // A part is what a view holds of one collection.
 type part struct {
 	selectors []*selector.Selector // one of them has to match; nil: the whole collection
+	v         uint32
 }
 
 func (p part) match(doc map[string]any) bool {
@@ -43,7 +44,7 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 		if err := space.CheckCollection(part.In); err != nil {
 			return nil, &wire.Error{Code: wire.CodeBadName, Message: err.Error()}
 		}
-		normal[i].In = part.In
+		normal[i].In, normal[i].V = part.In, part.V
 		if part.Where == nil {
 			continue
 		}
@@ -56,11 +57,19 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 		}
 		normal[i].Where = []byte(where.String())
 	}
+	for i := range normal {
+		for j := range normal[:i] {
+			if normal[i].In == normal[j].In && max(1, normal[i].V) != max(1, normal[j].V) {
+				return nil, &wire.Error{Code: wire.CodeBadView, Message: fmt.Sprintf("two versions of %s in one view", normal[i].In)}
+			}
+		}
+	}
 	normal = normal.Canonical()
 	v := &View{id: normal.ID(), source: normal, parts: make(map[string]part, len(normal))}
 	v.class = v.id
 	for _, of := range normal {
 		compiled := v.parts[of.In]
+		compiled.v = of.V
 		if of.Where != nil {
 			where, err := selector.Parse(of.Where)
 			if err != nil {
@@ -87,6 +96,9 @@ func (v *View) Has(collection string) bool {
 
 // Collections are the collections that the view looks at, in order.
 func (v *View) Collections() []string { return slices.Sorted(maps.Keys(v.parts)) }
+
+// Versions are those of the collections that the view speaks.
+func (v *View) Versions() space.Versions { return v.source.Versions() }
 
 // See returns a version of an entry as the view holds it, the zero Version if it does not.
 func (v *View) See(key space.Key, version space.Version) (space.Version, error) {

@@ -113,9 +113,11 @@ func (t *telling) events(c *space.Commit) (events []*event, err error) {
 			if old, err = t.o.opts.Store.View(t.o.ctx, t.place.path, c.Seq-1); err != nil {
 				return nil, err
 			}
+			old = rules.Lifted(old)
 			if next, err = t.o.opts.Store.View(t.o.ctx, t.place.path, c.Seq); err != nil {
 				return nil, err
 			}
+			next = rules.Lifted(next)
 		}
 		now, err := next.Get(key)
 		if err != nil {

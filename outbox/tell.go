@@ -142,6 +142,9 @@ func (t *telling) body(ctx context.Context, e *event) ([]byte, error) {
 		}
 		versions[i], err = v.Get(e.key)
 		_ = v.Close()
+		if err == nil {
+			versions[i], err = t.o.opts.Rules(t.place.path).Present(e.key, versions[i])
+		}
 		if err != nil {
 			return nil, err
 		}

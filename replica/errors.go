@@ -19,6 +19,7 @@ var (
 	ErrDisplaced       = core.ErrDisplaced
 	ErrExpired         = core.ErrExpired
 	ErrUpgradeRequired = core.ErrUpgradeRequired
+	ErrServerOutdated  = core.ErrServerOutdated
 )
 
 // A RejectedError is the end of a mutation that the server refused. The mutation

@@ -26,6 +26,11 @@ type Options struct {
 	// URL is the server: ws://, wss://, http:// or https://, without the path.
 	URL string
 
+	// Versions are the versions of collections that the program speaks; those that are not named are at version 1.
+	// What a replica holds of a collection is of one version: a program that speaks another fetches it
+	// anew. Mutations made before are sent as what they are, and not shown until then.
+	Versions map[string]uint32
+
 	// User is whose data this is. It is checked against what the server says, and
 	// believed by servers in development mode only.
 	User string

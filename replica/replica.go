@@ -114,7 +114,7 @@ func (r *Replica) Space(ctx context.Context, path string, view ...space.Part) (*
 		return s, s.SetView(ctx, view...)
 	}
 	c, err := core.Open(ctx, r.store, core.Options{
-		Space: name, View: view, KeepView: len(view) == 0, User: r.opt.User, NewClientID: r.opt.NewClientID,
+		Space: name, View: view, KeepView: len(view) == 0, Versions: r.opt.Versions, User: r.opt.User, NewClientID: r.opt.NewClientID,
 		Limits: r.opt.Limits, MaxQueue: r.opt.MaxQueue, KeepDone: r.opt.KeepDone, Mutators: r.mutators,
 	}, r.now())
 	if err != nil {

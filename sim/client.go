@@ -44,7 +44,7 @@ func (c *client) time() time.Time { return epoch.Add(c.now + c.terms.skew) }
 
 func (c *client) start() {
 	opts := core.Options{
-		Space: path, View: c.view, User: c.name, Limits: limits, Chunk: c.w.plan.chunk, Mutators: c.w.callers(), Bugs: c.w.bugs.Replica,
+		Space: path, View: c.view, User: c.name, Limits: limits, Chunk: c.w.plan.chunk, Mutators: c.w.callers(), Versions: c.view.Versions(), Bugs: c.w.bugs.Replica,
 		NewClientID: func() space.ClientID {
 			c.ids++
 			return space.ClientID(fmt.Sprintf("client-%s-%010d", c.name, c.ids))

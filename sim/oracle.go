@@ -49,6 +49,7 @@ func (o *oracle) add(commits []*space.Commit) {
 		}
 		o.checkCall(c)
 		o.agreed(c)
+		o.kept(c)
 		o.index(c)
 		o.commits = append(o.commits, c)
 		if o.w.plan.ruled {
@@ -63,7 +64,7 @@ func (o *oracle) index(c *space.Commit) {
 		if change.Key.Collection == "marks" {
 			o.marks[change.Key.ID] = c.Seq
 		}
-		o.versions[change.Key] = append(o.versions[change.Key], space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload})
+		o.versions[change.Key] = append(o.versions[change.Key], change.Version(c.Seq))
 	}
 }
 

@@ -21,10 +21,10 @@ type Result struct {
 
 // Counts tell whether a schedule did anything worth checking.
 type Counts struct {
-	Applied, Rejected, Reopened, Reconnected, Restored, Dropped, Called, Hidden int
+	Applied, Rejected, Reopened, Reconnected, Restored, Dropped, Called, Hidden, Lensed int
 }
 
-type counts struct{ applied, rejected, reopened, reconnected, dropped, called, hidden int }
+type counts struct{ applied, rejected, reopened, reconnected, dropped, called, hidden, lensed int }
 
 // A schedule's plan: how much happens and how much goes wrong. Of probabilities
 // it holds the n of "once in n", 0 for never.
@@ -57,6 +57,7 @@ type plan struct {
 	drops         bool // clients understand drops
 	chunk         int  // entries that a step of a replica's housekeeping touches, 0 for many
 	eager         bool // the server sends drops even where they do not pay
+	lensed        bool // some devices speak an older version of cards; see lenses.go
 	asked         bool // somebody has to agree to some mutations; see ask.go
 	leased        bool // some collections have leases; see lease.go
 }
@@ -100,6 +101,8 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	w.plan.called = calls.chance(3)
 	leases := w.newActor(seed, 7) // likewise
 	w.plan.leased = w.plan.ruled && !w.plan.called && !w.plan.asked && leases.chance(2)
+	lenses := w.newActor(seed, 8) // likewise
+	w.plan.lensed = w.plan.ruled && !w.plan.asked && !w.plan.called && lenses.chance(2)
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.judge = &judge{w.newActor(seed, 5), map[string]bool{}}
@@ -107,6 +110,9 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	for i := range w.plan.clients {
 		c := &client{actor: w.newActor(seed, 10+i), w: w, name: fmt.Sprintf("r%d", i), store: memstore.New()}
 		c.view = drawView(c)
+		if w.plan.lensed {
+			outdate(lenses, c)
+		}
 		w.clients = append(w.clients, c)
 		c.after(c.between(0, 50*time.Millisecond), c.start)
 	}
@@ -134,7 +140,7 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	}
 	return Result{
 		Seed: seed, Err: w.err, Trace: w.digest(), Events: events, Commits: len(w.oracle.commits),
-		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped, w.counts.called, w.counts.hidden},
+		Counts: Counts{w.counts.applied, w.counts.rejected, w.counts.reopened, w.counts.reconnected, w.oracle.lost, w.counts.dropped, w.counts.called, w.counts.hidden, w.counts.lensed},
 	}
 }
 

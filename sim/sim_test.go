@@ -51,6 +51,7 @@ func TestPromises(t *testing.T) {
 		total.Dropped += r.Counts.Dropped
 		total.Called += r.Counts.Called
 		total.Hidden += r.Counts.Hidden
+		total.Lensed += r.Counts.Lensed
 		if r.Err != nil {
 			return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
 		}
@@ -60,7 +61,7 @@ func TestPromises(t *testing.T) {
 	for _, err := range failed {
 		t.Error(err)
 	}
-	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0 || total.Called == 0 || total.Hidden == 0) {
+	if *number > 1000 && (total.Applied == 0 || total.Rejected == 0 || total.Reopened == 0 || total.Restored == 0 || total.Dropped == 0 || total.Called == 0 || total.Hidden == 0 || total.Lensed == 0) {
 		t.Errorf("the schedules do not reach what they are for: %+v", total)
 	}
 }

@@ -74,6 +74,7 @@ func (c *client) mutate() {
 		ops = append(ops, space.Op{Op: space.OpPut, In: register.Collection, ID: register.ID, Value: fmt.Appendf(nil, `{"N":%d}`, n+1)})
 		reads = &space.Reads{At: c.core.Status().Cursor.Seq, Keys: []space.KeyPair{register.Pair()}}
 	}
+	c.spell(ops)
 	m, fx, err := c.core.Mutate(context.Background(), c.time(), ops, reads)
 	if errors.Is(err, core.ErrQueueFull) || errors.Is(err, core.ErrRejectedFull) || errors.Is(err, core.ErrExpired) {
 		return

@@ -140,9 +140,10 @@ func TestVersion(t *testing.T) {
 	for _, v := range []Version{
 		{Seq: 3, Type: Record, Payload: []byte(`{}`)},
 		{Seq: 4, Type: Page, Payload: []byte{}},
+		{Seq: 4, Type: Record, Payload: []byte(`{}`), Of: 300},
 		{Seq: 5, Type: Record, Deleted: true, Payload: []byte{}},
 	} {
-		got, err := DecodeVersion(v.Seq, AppendVersion(nil, v.Type, v.Deleted, v.Payload))
+		got, err := DecodeVersion(v.Seq, AppendVersion(nil, v))
 		if err != nil || !reflect.DeepEqual(got, v) {
 			t.Errorf("%+v: %+v, %v", v, got, err)
 		}
@@ -150,7 +151,7 @@ func TestVersion(t *testing.T) {
 			t.Errorf("%+v: live is %v", v, got.Live())
 		}
 	}
-	for _, b := range []string{"", "\x11{}", "\x81{}", "\x41{}"} {
+	for _, b := range []string{"", "\x11{}", "\x81{}", "\x21{}", "\x41", "\x41\x01{}", "\x41\x80"} {
 		if _, err := DecodeVersion(1, []byte(b)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%q: %v", b, err)
 		}
@@ -174,7 +175,7 @@ func FuzzDecodeVersion(f *testing.F) {
 	f.Add([]byte("\x81"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, err := DecodeVersion(1, b)
-		if err == nil && !bytes.Equal(AppendVersion(nil, v.Type, v.Deleted, v.Payload), b) {
+		if err == nil && !bytes.Equal(AppendVersion(nil, v), b) {
 			t.Errorf("%x is read as %+v", b, v)
 		}
 	})

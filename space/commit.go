@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Version struct {
 	Type    Type
 	Deleted bool
 	Payload []byte // not to be altered by whoever holds the Version
+	Of      uint32 // the version of its collection that the payload is of, where a store was asked; 0 is 1
 }
 
 // Live reports whether v holds a value.
@@ -48,6 +50,16 @@ type Change struct {
 	Deleted bool
 	Hash    Digest // PayloadHash(Payload); zero for a deletion
 	Payload []byte
+	Of      uint32 // the version of its collection that the payload is of; 0 is 1. The log does not hold it
+}
+
+// Version is what c makes of its entry in the commit seq.
+func (c *Change) Version(seq Seq) Version {
+	v := Version{Seq: seq, Type: c.Type, Deleted: c.Deleted}
+	if !c.Deleted {
+		v.Payload, v.Of = c.Payload, c.Of
+	}
+	return v
 }
 
 // PayloadHash is the hash that a log record keeps of a payload: the first 128
@@ -103,6 +115,7 @@ const minChange = 2 + 1 + len(Digest{})
 
 const (
 	flagDeleted = 1 << 7
+	flagOf      = 1 << 6 // a version of the collection follows
 	typeMask    = 0x0f
 )
 
@@ -201,22 +214,34 @@ func DecodeCommit(b []byte) (*Commit, error) {
 	return c, nil
 }
 
-// AppendVersion appends the stored form of a version's type, deletion and
-// payload to b; the seq is part of the row's key.
-func AppendVersion(b []byte, t Type, deleted bool, payload []byte) []byte {
-	flags := byte(t) & typeMask
-	if deleted {
+// AppendVersion appends the stored form of a version to b; the seq is part of the row's key.
+func AppendVersion(b []byte, v Version) []byte {
+	flags := byte(v.Type) & typeMask
+	if v.Deleted {
 		flags |= flagDeleted
 	}
-	return append(append(b, flags), payload...)
+	if v.Of > 1 {
+		b = appendUint(append(b, flags|flagOf), uint64(v.Of))
+	} else {
+		b = append(b, flags)
+	}
+	return append(b, v.Payload...)
 }
 
 // DecodeVersion reads what AppendVersion wrote. The payload aliases b.
 func DecodeVersion(seq Seq, b []byte) (Version, error) {
-	if len(b) == 0 || b[0]&^(flagDeleted|typeMask) != 0 {
+	if len(b) == 0 || b[0]&^(flagDeleted|flagOf|typeMask) != 0 {
 		return Version{}, fmt.Errorf("version: %w", ErrMalformed)
 	}
 	v := Version{Seq: seq, Type: Type(b[0] & typeMask), Deleted: b[0]&flagDeleted != 0, Payload: b[1:]}
+	if b[0]&flagOf != 0 {
+		d := decoder{rest: v.Payload}
+		of := d.uint()
+		if d.err != nil || of < 2 || of > math.MaxUint32 {
+			return Version{}, fmt.Errorf("version: %w: of no version of its collection", ErrMalformed)
+		}
+		v.Of, v.Payload = uint32(of), d.rest
+	}
 	if v.Deleted && len(v.Payload) > 0 {
 		return Version{}, fmt.Errorf("version: %w: a deletion with a payload", ErrMalformed)
 	}

@@ -2,6 +2,8 @@ package space
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -40,6 +42,9 @@ type Mutation struct {
 	Call  string         `json:"call,omitzero"` // or the name of a mutator
 	Args  jsontext.Value `json:"args,omitzero"` // what it is called with; none: null
 	Reads *Reads         `json:"reads,omitzero"`
+	// V are the versions of the collections that it speaks of, in operations and reads, as they were
+	// when it was made. What a mutator does is of the present version, whatever is said here.
+	V Versions `json:"v,omitzero"`
 }
 
 // Reads names what a serializable mutation was computed from. The mutation is
@@ -79,6 +84,11 @@ func (m *Mutation) ContentHash() uint64 {
 	if m.Call != "" {
 		h = hashField(h, m.Call)
 		h = hashField(h, m.Args)
+	}
+	for _, collection := range slices.Sorted(maps.Keys(m.V)) {
+		if v := m.V[collection]; v > 1 {
+			h = hashField(h, collection).uint(uint64(v))
+		}
 	}
 	return uint64(h)
 }
@@ -138,6 +148,10 @@ const (
 	// agree to; the message is theirs. CodeHookUnavailable says that they could not be asked.
 	CodeHookRefused     = "hook_refused"
 	CodeHookUnavailable = "hook_unavailable"
+
+	// CodeOutdated is the code of what was made at a version of its collection that is no longer
+	// spoken, by a client that has since come to speak a later one.
+	CodeOutdated = "outdated"
 
 	// CodeForgotten is the code of a rejection whose reason is no longer in the log.
 	CodeForgotten = "forgotten"

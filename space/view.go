@@ -20,6 +20,24 @@ type View []Part
 type Part struct {
 	In    string         `json:"in"`
 	Where jsontext.Value `json:"where,omitzero"`
+	V     uint32         `json:"v,omitzero"` // the version of the collection that its reader speaks; 0 is 1
+}
+
+// Versions are the versions of collections that somebody speaks, but for those that are 1.
+type Versions map[string]uint32
+
+// Of is the version of one collection.
+func (v Versions) Of(collection string) uint32 { return max(1, v[collection]) }
+
+// Versions are those that the parts of v speak.
+func (v View) Versions() Versions {
+	out := Versions{}
+	for _, p := range v {
+		if p.V > 1 {
+			out[p.In] = p.V
+		}
+	}
+	return out
 }
 
 // Canonical returns v with its parts in order and without repetition, so that
@@ -29,6 +47,9 @@ func (v View) Canonical() View {
 	for i := range out {
 		if string(out[i].Where) == "{}" {
 			out[i].Where = nil
+		}
+		if out[i].V == 1 {
+			out[i].V = 0
 		}
 	}
 	slices.SortFunc(out, comparePart)
@@ -56,6 +77,9 @@ func (v View) ID() string {
 	for _, p := range v {
 		h.Write([]byte(p.In + "\x00" + strconv.Itoa(len(p.Where)) + "\x00"))
 		h.Write(p.Where)
+		if p.V > 1 {
+			h.Write([]byte("\x00" + strconv.FormatUint(uint64(p.V), 10) + "\x00"))
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -13,11 +13,21 @@ type Reader struct {
 	Context context.Context
 	Store   Store
 	Space   space.Path
+	// Through, if not nil, makes of each view the one to read.
+	Through func(View) View
+}
+
+func (r Reader) view(at space.Seq) (View, error) {
+	v, err := r.Store.View(r.Context, r.Space, at)
+	if err == nil && r.Through != nil {
+		v = r.Through(v)
+	}
+	return v, err
 }
 
 // Get returns the newest version of key at or below at, the zero Version if there is none.
 func (r Reader) Get(key space.Key, at space.Seq) (space.Version, error) {
-	v, err := r.Store.View(r.Context, r.Space, at)
+	v, err := r.view(at)
 	if err != nil {
 		return space.Version{}, err
 	}
@@ -28,7 +38,7 @@ func (r Reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 // Scan yields the live entries of a collection with ids above after, as of at.
 func (r Reader) Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error] {
 	return func(yield func(space.Entry, error) bool) {
-		v, err := r.Store.View(r.Context, r.Space, at)
+		v, err := r.view(at)
 		if err != nil {
 			yield(space.Entry{}, err)
 			return

@@ -56,7 +56,9 @@ func statusOf(code string) int {
 		return http.StatusRequestEntityTooLarge
 	case wire.CodeRateLimited:
 		return http.StatusTooManyRequests
-	case wire.CodeOverloaded, wire.CodeShuttingDown, wire.CodeUnavailable:
+	case wire.CodeUpgradeRequired:
+		return http.StatusUpgradeRequired
+	case wire.CodeServerOutdated, wire.CodeOverloaded, wire.CodeShuttingDown, wire.CodeUnavailable:
 		return http.StatusServiceUnavailable
 	case wire.CodeInternal:
 		return http.StatusInternalServerError

@@ -165,12 +165,29 @@ func (r *restRequest) get(key space.Key) error {
 }
 
 func (r *restRequest) read(key space.Key) (space.Version, error) {
-	reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0, key.Collection)
+	version, err := r.version()
+	if err != nil {
+		return space.Version{}, err
+	}
+	reading, err := r.t.host.ReadAs(r.Context(), r.who, r.path, 0, key.Collection, version)
 	if err != nil {
 		return space.Version{}, err
 	}
 	defer reading.Close()
 	return reading.Get(key)
+}
+
+// version is the version of the collection that the request speaks, by the parameter v; 1 without.
+func (r *restRequest) version() (uint32, error) {
+	text := r.URL.Query().Get("v")
+	if text == "" {
+		return 1, nil
+	}
+	v, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || v == 0 {
+		return 0, &wire.Error{Code: wire.CodeMalformed, Message: "the parameter v is a version of the collection: 1 or more"}
+	}
+	return uint32(v), nil
 }
 
 func etag(seq space.Seq) string { return `"` + seq.String() + `"` }

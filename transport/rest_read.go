@@ -35,11 +35,18 @@ func (r *restRequest) find() error {
 		Limit  jsontext.Value `json:"limit,omitzero"`
 		Skip   jsontext.Value `json:"skip,omitzero"`
 		Fields jsontext.Value `json:"fields,omitzero"`
+		V      *uint32        `json:"v,omitzero"`
 	}
 	if err := r.body(&body); err != nil {
 		return err
 	}
-	return r.query(body.In, map[string]jsontext.Value{
+	version := uint32(1)
+	if body.V != nil {
+		if version = *body.V; version == 0 {
+			return &wire.Error{Code: wire.CodeMalformed, Message: "v is a version of the collection: 1 or more"}
+		}
+	}
+	return r.query(body.In, version, map[string]jsontext.Value{
 		"where": body.Where, "sort": body.Sort, "limit": body.Limit, "skip": body.Skip, "fields": body.Fields,
 	})
 }
@@ -49,6 +56,7 @@ func (r *restRequest) list() error {
 	parts := map[string]jsontext.Value{}
 	for name, values := range r.URL.Query() {
 		switch name {
+		case "v":
 		case "where", "sort", "limit", "skip", "fields":
 			if len(values) > 1 {
 				return &wire.Error{Code: wire.CodeMalformed, Message: "the parameter " + name + " is given twice"}
@@ -60,10 +68,14 @@ func (r *restRequest) list() error {
 			return &wire.Error{Code: wire.CodeMalformed, Message: "there is no parameter " + strconv.Quote(name)}
 		}
 	}
-	return r.query(r.rest[0], parts)
+	version, err := r.version()
+	if err != nil {
+		return err
+	}
+	return r.query(r.rest[0], version, parts)
 }
 
-func (r *restRequest) query(collection string, parts map[string]jsontext.Value) error {
+func (r *restRequest) query(collection string, version uint32, parts map[string]jsontext.Value) error {
 	if err := space.CheckCollection(collection); err != nil {
 		return &wire.Error{Code: wire.CodeBadName, Message: err.Error()}
 	}
@@ -86,7 +98,7 @@ func (r *restRequest) query(collection string, parts map[string]jsontext.Value) 
 	if q.Limit+q.Skip > maxRows {
 		return &wire.Error{Code: wire.CodeTooMany, Limit: "rows", Message: "limit and skip together may be " + strconv.Itoa(maxRows) + "; read more by _snapshot"}
 	}
-	reading, err := r.t.host.Read(r.Context(), r.who, r.path, 0, collection)
+	reading, err := r.t.host.ReadAs(r.Context(), r.who, r.path, 0, collection, version)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,10 @@ func (r *restRequest) write(key space.Key) error {
 	case http.MethodDelete:
 		op.Op = space.OpDelete
 	}
+	version, err := r.version()
+	if err != nil {
+		return err
+	}
 	client, id, err := r.identity()
 	if err != nil {
 		return err
@@ -35,7 +39,11 @@ func (r *restRequest) write(key space.Key) error {
 		writeError(r.w, http.StatusPreconditionFailed, space.CodeStale, "there is no entry "+key.String())
 		return nil
 	}
-	outcomes, _, err := r.t.host.Do(r.Context(), r.who, r.path, client, []space.Mutation{{ID: id, Ops: []space.Op{op}}})
+	m := space.Mutation{ID: id, Ops: []space.Op{op}}
+	if version > 1 {
+		m.V = space.Versions{key.Collection: version}
+	}
+	outcomes, _, err := r.t.host.Do(r.Context(), r.who, r.path, client, []space.Mutation{m})
 	if err != nil {
 		return err
 	}

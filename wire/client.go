@@ -31,6 +31,8 @@ type Open struct {
 	Scope    string         `json:"scope,omitzero"` // of the Opened under which Cursor was reached
 	Presence bool           `json:"presence,omitzero"`
 	Drops    bool           `json:"drops,omitzero"` // the client understands Diff.Drop
+	// Speaks are versions of collections that are not in the view, but for those that are 1.
+	Speaks space.Versions `json:"speaks,omitzero"`
 }
 
 // Close ends an Open.

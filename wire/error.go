@@ -26,6 +26,11 @@ const (
 	CodeUnknownSession     = "unknown_session"
 	CodeUnavailable        = "unavailable"
 	CodeInternal           = "internal"
+
+	// CodeUpgradeRequired says that the client speaks a version of a collection that is no longer spoken,
+	// CodeServerOutdated that it speaks one that the server does not know yet.
+	CodeUpgradeRequired = "upgrade_required"
+	CodeServerOutdated  = "server_outdated"
 )
 
 // A Class says what a client does about an error.
@@ -41,9 +46,9 @@ const (
 // ClassOf returns the class of a code; codes it does not know stop.
 func ClassOf(code string) Class {
 	switch code {
-	case CodeMutationGap, CodeRateLimited, CodeOverloaded, CodeShuttingDown, CodeUnknownSession, CodeUnavailable, CodeInternal:
+	case CodeMutationGap, CodeRateLimited, CodeOverloaded, CodeShuttingDown, CodeUnknownSession, CodeUnavailable, CodeInternal, CodeServerOutdated:
 		return Retry
-	case CodeUnauthorized, CodeForbidden:
+	case CodeUnauthorized, CodeForbidden, CodeUpgradeRequired:
 		return Ask
 	default:
 		return Stop
@@ -58,7 +63,8 @@ type Error struct {
 	Space    string           `json:"space,omitzero"`
 	Limit    string           `json:"limit,omitzero"`    // the name of the limit that was passed
 	Expected space.MutationID `json:"expected,omitzero"` // the next id that will be taken
-	Versions []int            `json:"versions,omitzero"` // the versions of the protocol that the server speaks
+	Versions []int            `json:"versions,omitzero"` // those that the server speaks: of the protocol, or, from the oldest to the present one, of the collection In
+	In       string           `json:"in,omitzero"`       // the collection of which Versions are
 	RetryMS  int              `json:"retryMs,omitzero"`
 	Fatal    bool             `json:"fatal,omitzero"` // the session ends
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/syncline/syncline/space"
 )
@@ -10,17 +11,17 @@ import (
 // messages themselves are in client.go; TestDecodeMatchesTags keeps both alike.
 var (
 	namesHello       = []string{"t", "v", "token", "user", "agent"}
-	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "scope", "presence", "drops"}
+	namesOpen        = []string{"t", "space", "client", "acked", "view", "cursor", "was", "scope", "presence", "drops", "speaks"}
 	namesSpace       = []string{"t", "space"}
 	namesPush        = []string{"t", "space", "muts"}
 	namesPushRequest = []string{"muts", "client"}
 	namesPresence    = []string{"t", "space", "state"}
 	namesCast        = []string{"t", "space", "topic", "data"}
 	namesAlone       = []string{"t"}
-	namesMutation    = []string{"id", "ops", "call", "args", "reads"}
+	namesMutation    = []string{"id", "ops", "call", "args", "reads", "v"}
 	namesOp          = []string{"op", "in", "id", "value", "patch", "if"}
 	namesReads       = []string{"at", "keys", "where", "scope"}
-	namesPart        = []string{"in", "where"}
+	namesPart        = []string{"in", "where", "v"}
 )
 
 // kind finds the member t of the message, which well-bred clients put first, and
@@ -191,6 +192,8 @@ func (s *scanner) openMessage() *Open {
 			m.Presence = s.bool()
 		case "drops":
 			m.Drops = s.bool()
+		case "speaks":
+			m.Speaks = s.versions()
 		}
 	}
 	f.need(2)
@@ -211,11 +214,40 @@ func (s *scanner) view() space.View {
 					s.fail("a selector is an object")
 				}
 				part.Where = s.raw(true)
+			case "v":
+				part.V = s.version()
 			}
 		}
 		f.need(1)
 		v = append(v, part)
 	})
+	return v
+}
+
+// version reads the version of a collection.
+func (s *scanner) version() uint32 {
+	n := s.uint()
+	if s.err == nil && (n == 0 || n > math.MaxUint32) {
+		s.fail("a version of a collection is 1 or more")
+	}
+	return uint32(n)
+}
+
+// versions reads an object of versions by collection.
+func (s *scanner) versions() space.Versions {
+	v := space.Versions{}
+	if !s.open('{') {
+		return v
+	}
+	for first := true; s.more(first, '}'); first = false {
+		name := string(s.name())
+		if _, dup := v[name]; dup {
+			s.fail("%.40q is given twice", name)
+		} else if s.err == nil && space.CheckCollection(name) != nil {
+			s.fail("%.40q is no collection", name)
+		}
+		v[name] = s.version()
+	}
 	return v
 }
 
@@ -234,6 +266,8 @@ func (s *scanner) mutation() (m space.Mutation) {
 			m.Args = s.raw(false)
 		case "reads":
 			m.Reads = s.reads()
+		case "v":
+			m.V = s.versions()
 		}
 	}
 	switch {

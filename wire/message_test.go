@@ -53,8 +53,8 @@ func TestDecodeMatchesTags(t *testing.T) {
 // TestClasses: every code has the class that docs/PROTOCOL.md, section 8, gives it.
 func TestClasses(t *testing.T) {
 	for class, codes := range map[Class][]string{
-		Retry: {"mutation_gap", "rate_limited", "overloaded", "shutting_down", "unknown_session", "unavailable", "internal"},
-		Ask:   {"unauthorized", "forbidden"},
+		Retry: {"mutation_gap", "rate_limited", "overloaded", "shutting_down", "unknown_session", "unavailable", "internal", "server_outdated"},
+		Ask:   {"unauthorized", "forbidden", "upgrade_required"},
 		Stop: {
 			"malformed", "message_too_large", "too_deep", "unsupported_version", "bad_name", "bad_view", "bad_cursor", "not_open", "no_client",
 			"client_mismatch", "client_forked", "displaced", "too_many", "a code that does not exist yet",

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write wire/schema.json anew")
 // makes a new version (wire.Version and its history). Then bring
 // docs/PROTOCOL.md and the TypeScript client up to date, run
 // go test ./wire -run Schema -update, and put the new hash here.
-const schemaHash = "c2ca97ba5f2d79f38597c0f0942839395c594dae5ef0fe4c95408dab25676f0c"
+const schemaHash = "7d14ad0bf2e203d86dbe8265e01f260734808d9c3eca0086df9c5e47746b9b56"
 
 // field is one member of a message.
 type field struct {
@@ -106,7 +106,7 @@ func (s schema) typeOf(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
-	case reflect.Int, reflect.Int64, reflect.Uint64:
+	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Uint32:
 		return "integer"
 	case reflect.Slice:
 		return "[" + s.typeOf(t.Elem()) + "…]"

@@ -19,7 +19,7 @@ type Shift struct {
 	Collection string     `json:"collection"`
 	Gains      int        `json:"gains"`     // that they may see from then on
 	Loses      int        `json:"loses"`     // that they may not see any more
-	Otherwise  int        `json:"otherwise"` // of which they see more or fewer fields
+	Otherwise  int        `json:"otherwise"` // of which they see other fields, with clients that speak the present versions
 }
 
 // Compare says what somebody gains and loses if next takes the place of old, as of
@@ -59,10 +59,10 @@ func compareSpace(ctx context.Context, st store.Store, head store.SpaceHead, old
 	type pair struct{ before, after *authz.Scope }
 	scopes := make([]pair, len(who))
 	for i, w := range who {
-		if scopes[i].before, err = w.In(before).ScopeAt(collections, view); err != nil {
+		if scopes[i].before, err = w.In(before).ScopeAt(collections, before.Lifted(view)); err != nil {
 			return nil, 0, err
 		}
-		if scopes[i].after, err = w.In(after).ScopeAt(collections, view); err != nil {
+		if scopes[i].after, err = w.In(after).ScopeAt(collections, after.Lifted(view)); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -76,13 +76,19 @@ func compareSpace(ctx context.Context, st store.Store, head store.SpaceHead, old
 			if limit--; limit < 0 {
 				break
 			}
-			doc, err := kernel.Doc(e.Key, e.Version)
-			if err != nil {
-				return nil, 0, err
+			docs := [2]map[string]any{}
+			for i, rules := range []*authz.Rules{before, after} {
+				v, err := rules.Lift(e.Key, e.Version)
+				if err == nil {
+					docs[i], err = kernel.Doc(e.Key, v)
+				}
+				if err != nil {
+					return nil, 0, err
+				}
 			}
 			for i := range who {
-				was, _, had := scopes[i].before.See(collection, doc)
-				is, _, has := scopes[i].after.See(collection, doc)
+				was, _, had := scopes[i].before.See(collection, docs[0])
+				is, _, has := scopes[i].after.See(collection, docs[1])
 				switch {
 				case has && !had:
 					counts[i].Gains++

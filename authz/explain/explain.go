@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/syncline/syncline/authz"
@@ -22,6 +23,8 @@ type Question struct {
 	Space space.Path
 	Key   space.Key
 	At    space.Seq // as of which commit; 0 is the head
+	// Version is the version of the collection that the client speaks; 0 is the present one.
+	Version uint32
 	// Write is the operation in question, nil if it is only about seeing. Its names are those of Key.
 	Write *space.Op
 	Now   time.Time // what rules of writes see as now
@@ -32,7 +35,8 @@ type Answer struct {
 	Space              space.Path `json:"path"`
 	Key                string     `json:"key"`
 	At                 space.Seq  `json:"at"`
-	Asked              string     `json:"asked"` // "see", or the write
+	Asked              string     `json:"asked"`            // "see", or the write
+	Version            uint32     `json:"version,omitzero"` // of the collection, if it has had several
 	*authz.Explanation `json:",inline"`
 }
 
@@ -42,7 +46,11 @@ func (a *Answer) Text() string {
 	if who == "" {
 		who = "nobody"
 	}
-	return fmt.Sprintf("may %s %s %s in %s, as of commit %d?\n", who, a.Asked, a.Key, a.Space, a.At) + a.Explanation.Text()
+	version := ""
+	if a.Version != 0 {
+		version = fmt.Sprintf(", by a client of version %d of %s", a.Version, strings.SplitN(a.Key, "/", 2)[0])
+	}
+	return fmt.Sprintf("may %s %s %s in %s, as of commit %d%s?\n", who, a.Asked, a.Key, a.Space, a.At, version) + a.Explanation.Text()
 }
 
 // Ask answers a question for a principal under a policy. The error says what
@@ -65,8 +73,17 @@ func Ask(ctx context.Context, st store.Store, p *authz.Policy, who *authz.Sessio
 	case err != nil:
 		return nil, err
 	}
+	rules := p.Rules(q.Space)
+	view = rules.Lifted(view)
 	defer view.Close()
-	x, err := who.In(p.Rules(q.Space)).Explain(view)
+	spoken := rules.Versions()
+	if q.Version != 0 {
+		spoken[q.Key.Collection] = q.Version
+		if err := rules.Spoken([]string{q.Key.Collection}, spoken); err != nil {
+			return nil, err
+		}
+	}
+	x, err := who.In(rules).Speaking(spoken).Explain(view)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +95,15 @@ func Ask(ctx context.Context, st store.Store, p *authz.Policy, who *authz.Sessio
 		return nil, err
 	}
 	a := &Answer{Space: q.Space, Key: q.Key.String(), At: at.Seq, Asked: "see", Explanation: x.Done()}
+	if rules.Versions().Of(q.Key.Collection) > 1 {
+		a.Version = spoken.Of(q.Key.Collection)
+	}
 	if q.Write != nil {
 		a.Asked = q.Write.Op
 		op := *q.Write
 		op.In, op.ID = q.Key.Collection, q.Key.ID
-		plan := kernel.NewPlan(at, q.Now, store.Reader{Context: ctx, Store: st, Space: q.Space}, wire.DefaultLimits)
-		outcome, err := plan.Submit(kernel.Writer{User: who.User()}, x.Guard(q.Now), &space.Mutation{Ops: []space.Op{op}})
+		plan := kernel.NewPlan(at, q.Now, store.Reader{Context: ctx, Store: st, Space: q.Space, Through: rules.Lifted}, wire.DefaultLimits)
+		outcome, err := plan.Submit(kernel.Writer{User: who.User()}, x.Guard(q.Now), &space.Mutation{Ops: []space.Op{op}, V: spoken})
 		if err != nil {
 			return nil, err
 		}

@@ -82,7 +82,7 @@ func TestPlain(t *testing.T) {
 			Auth: map[string]any{"uid": text("uid"), "c": doc["m"]}, Space: map[string]any{"team": "t"}, Doc: doc, Old: doc, New: next,
 			Changed: []string{text("changed"), "owner"}, Op: "update", Related: func(string) Set { return Set{`"a`: 1} },
 		}
-		was, details, failure := counted[i].Eval(&activation{in: in})
+		was, details, failure := counted[i].Eval(&activation{in: in, steps: maxSteps})
 		cost := *details.ActualCost()
 		if !r.small(in) {
 			slow++
@@ -94,7 +94,7 @@ func TestPlain(t *testing.T) {
 			t.Fatalf("%s costs %d and is not counted", r.source, cost)
 		}
 		is, err := r.value(in)
-		limited, _, limit := r.program.Eval(&activation{in: in})
+		limited, _, limit := r.program.Eval(&activation{in: in, steps: maxSteps})
 		if (err != nil) != (failure != nil) || (limit != nil) != (failure != nil) || err == nil && (is.Equal(was) != limited.Equal(was)) {
 			t.Fatalf("%s: %v %v, counted %v %v and %v %v", r.source, is, err, was, failure, limited, limit)
 		}

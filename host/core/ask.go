@@ -162,11 +162,15 @@ func (s *Space) asked(changes []kernel.Delta, now time.Time) (all []Asked, err e
 				continue
 			}
 			old, err := d.Old()
-			if err != nil {
+			if err == nil {
+				old, err = s.cfg.Rules.Present(d.Key, old)
+			}
+			next, nextErr := s.cfg.Rules.Present(d.Key, d.New)
+			if err = errors.Join(err, nextErr); err != nil {
 				return nil, err
 			}
 			a.Old = append(a.Old, old)
-			a.Changes = append(a.Changes, space.Change{Key: d.Key, Type: d.New.Type, Deleted: d.New.Deleted, Payload: d.New.Payload})
+			a.Changes = append(a.Changes, space.Change{Key: d.Key, Type: next.Type, Deleted: next.Deleted, Payload: next.Payload})
 		}
 		if len(a.Changes) > 0 {
 			all = append(all, a)

@@ -27,7 +27,9 @@ type Member struct {
 	view     *kernel.View // of a live member: what it may see of that
 	live     bool
 	gone     bool
-	expelled bool         // gone, because it may not have the space open
+	expelled bool // gone, because it may not have the space open
+	outdated bool // gone, because of the versions that it speaks
+	says     space.Versions
 	cursor   space.Cursor // of a live member: where the last frame that it took ends
 	catch    *CatchUp     // of a lagging member
 	present  bool         // wants presence and casts
@@ -42,7 +44,16 @@ func (s *Space) Sees(m *Member) *kernel.View {
 	if m.want == nil {
 		return nil
 	}
-	return within(m.want, m.rights(s).Scope(m.want.Collections(), s.relations))
+	return within(m.want, m.rights(s).Speaking(m.want.Versions()).Scope(m.want.Collections(), s.relations))
+}
+
+// Speaks is the version of a collection that the client speaks by now, as far as it has said.
+func (m *Member) Speaks(collection string) (version uint32, said bool) {
+	if m.want != nil && m.want.Has(collection) {
+		return m.want.Versions().Of(collection), true
+	}
+	version, said = m.says[collection]
+	return version, said
 }
 
 func (m *Member) setCatchUp(c *CatchUp) {
@@ -149,11 +160,19 @@ func (c *CatchUp) restart() { c.reset, c.held, c.was = true, nil, nil }
 
 // scope cuts a view down to what may be seen of it as of a snapshot.
 func scope(v *kernel.View, rights *authz.Rights, at kernel.Snapshot) (*kernel.View, error) {
-	s, err := rights.ScopeAt(v.Collections(), at)
+	s, err := rights.Speaking(v.Versions()).ScopeAt(v.Collections(), at)
 	if err != nil {
 		return nil, err
 	}
 	return within(v, s), nil
+}
+
+// Lifted is a view of the space's data as a view that was cut down to a scope is to look at it.
+func Lifted(v *kernel.View, data store.View) store.View {
+	if s, ok := v.Filter().(*authz.Scope); ok {
+		return s.Lifted(data)
+	}
+	return data
 }
 
 func within(v *kernel.View, s *authz.Scope) *kernel.View {
@@ -175,6 +194,7 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 	if err != nil {
 		return err
 	}
+	after = rights.Lifted(after)
 	defer after.Close()
 	var before store.View
 	if !c.reset {
@@ -182,7 +202,10 @@ func (c *CatchUp) piece(ctx context.Context, told space.Cursor, yield func([]byt
 			return err
 		}
 		defer before.Close()
-		if c.held == nil {
+		if c.held != nil {
+			before = Lifted(c.held, before)
+		} else {
+			before = c.with.Lifted(before)
 			at := before
 			if c.cfg.Bugs.TodaysScope {
 				at = after
@@ -365,6 +388,7 @@ func (c *CatchUp) whole(ctx context.Context, at space.Cursor, yield func([]byte,
 	if err != nil {
 		return err
 	}
+	now = c.rights.Load().Lifted(now)
 	next, err := scope(c.want, c.rights.Load(), now)
 	_ = now.Close()
 	if err != nil {
@@ -374,6 +398,7 @@ func (c *CatchUp) whole(ctx context.Context, at space.Cursor, yield func([]byte,
 	if err != nil {
 		return err
 	}
+	then = Lifted(next, then)
 	defer then.Close()
 	whole := &CatchUp{cfg: c.cfg, want: c.want, reset: true}
 	out := newParts(whole, at, yield)

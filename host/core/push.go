@@ -47,7 +47,7 @@ func (s *Space) Push(m *Member, mutations []space.Mutation) error {
 	if m.client.IsZero() {
 		return &wire.Error{Code: wire.CodeNoClient, Message: "the space was opened without a client id, or another session has taken it over"}
 	}
-	w := kernel.Writer{User: m.Who.User(), Client: m.client}
+	w := kernel.Writer{User: m.Who.User(), Client: m.client, Speaks: m}
 	for i := range mutations {
 		if m.waiting >= s.cfg.Limits.Pushed || !s.room() {
 			// Whatever follows would be a gap: the client rewinds to this id.

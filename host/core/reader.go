@@ -20,7 +20,7 @@ type reader struct {
 func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 	if at == r.at {
 		if r.view == nil {
-			v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, r.at)
+			v, err := r.s.view(r.ctx, r.at)
 			if err != nil {
 				return space.Version{}, err
 			}
@@ -28,7 +28,7 @@ func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 		}
 		return r.view.Get(key)
 	}
-	v, err := r.s.cfg.Store.View(r.ctx, r.s.cfg.Path, at)
+	v, err := r.s.view(r.ctx, at)
 	if err != nil {
 		return space.Version{}, err
 	}
@@ -36,9 +36,18 @@ func (r *reader) Get(key space.Key, at space.Seq) (space.Version, error) {
 	return v.Get(key)
 }
 
+// view is the space at one commit, with all entries as the present versions of their collections have them.
+func (s *Space) view(ctx context.Context, at space.Seq) (store.View, error) {
+	v, err := s.cfg.Store.View(ctx, s.cfg.Path, at)
+	if err != nil {
+		return nil, err
+	}
+	return s.cfg.Rules.Lifted(v), nil
+}
+
 // Scan opens a view of its own: the loop's body reads from the other.
 func (r *reader) Scan(collection, after string, at space.Seq) iter.Seq2[space.Entry, error] {
-	return store.Reader{Context: r.ctx, Store: r.s.cfg.Store, Space: r.s.cfg.Path}.Scan(collection, after, at)
+	return store.Reader{Context: r.ctx, Store: r.s.cfg.Store, Space: r.s.cfg.Path, Through: r.s.cfg.Rules.Lifted}.Scan(collection, after, at)
 }
 
 func (r *reader) Log(after space.Seq) logSeq { return r.s.cfg.Store.Log(r.ctx, r.s.cfg.Path, after) }

@@ -24,7 +24,7 @@ func (s *Space) loadRelations(ctx context.Context) error {
 	}
 	var view kernel.Snapshot
 	if s.cfg.Rules.Related() {
-		v, err := s.cfg.Store.View(ctx, s.cfg.Path, s.head.Seq)
+		v, err := s.view(ctx, s.head.Seq)
 		if err != nil {
 			return err
 		}
@@ -104,9 +104,31 @@ func (s *Space) SetRules(ctx context.Context, rules *authz.Rules) error {
 		return err
 	}
 	for m := range s.members.all {
+		if err := s.spoken(m.want); err != nil {
+			s.outdate(m, err)
+			continue
+		}
 		s.Renew(m, nil)
 	}
 	return nil
+}
+
+// spoken reports that clients may not speak the versions of a view.
+func (s *Space) spoken(want *kernel.View) error {
+	if want == nil {
+		return nil
+	}
+	return s.cfg.Rules.Spoken(want.Collections(), want.Versions())
+}
+
+// outdate sends a member away whose version is no longer spoken, or not yet any more. It keeps
+// what it has, and may come back.
+func (s *Space) outdate(m *Member, why error) {
+	e := *asError(why)
+	e.Space = string(s.cfg.Path)
+	m.Sink.Send(wire.Encode(&e))
+	s.Leave(m)
+	m.outdated = true
 }
 
 // expel sends a member away that may not have the space open any more.

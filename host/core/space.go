@@ -112,6 +112,8 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	switch {
 	case m.expelled:
 		return Forbidden(s.cfg.Path)
+	case m.outdated:
+		return &wire.Error{Code: wire.CodeOverloaded, RetryMS: retryMS, Message: "this session was sent away for its version: open the space again"}
 	case m.gone:
 		return nil // its session ended while the request waited
 	}
@@ -130,9 +132,15 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	if want != nil {
 		collections = want.Collections()
 	}
+	if want != nil {
+		rights = rights.Speaking(want.Versions())
+	}
 	scope := rights.Scope(collections, s.relations)
 	if !scope.Open() {
 		return Forbidden(s.cfg.Path)
+	}
+	if err := s.spoken(want); err != nil {
+		return err
 	}
 	w := kernel.Writer{User: m.Who.User(), Client: req.Client}
 	plan := s.plan(r, time.Time{})
@@ -163,7 +171,7 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	// Nothing can fail from here on.
 	s.leaveView(m)
 	s.disown(m)
-	m.client, m.want, m.view, m.named, m.drops = req.Client, want, nil, opened.Scope, req.Drops
+	m.client, m.want, m.view, m.named, m.drops, m.says = req.Client, want, nil, opened.Scope, req.Drops, req.Speaks
 	m.setCatchUp(catch)
 	s.members.add(m)
 	if !m.client.IsZero() {
@@ -222,7 +230,7 @@ func (s *Space) resume(ctx context.Context, req *wire.Open, c *CatchUp, was *ker
 		}
 		return reset(state)
 	}
-	if req.Scope != opened.Scope && !s.cfg.Bugs.AnyScope {
+	if !s.cfg.Rules.Reaches(was.Collections(), was.Versions()) || req.Scope != opened.Scope && !s.cfg.Bugs.AnyScope {
 		return reset(wire.ResetScope)
 	}
 	c.from, c.was, c.with = cursor, was, c.rights.Load()
@@ -243,6 +251,9 @@ func (s *Space) catchUp(want *kernel.View, rights authz.Rights) *CatchUp {
 // from a cursor to the head of cfg's space, or the whole view if cursor is nil;
 // reset says why it cannot be told from there.
 func CatchUpFrom(ctx context.Context, cfg Config, view *kernel.View, who *authz.Session, cursor *space.Cursor) (c *CatchUp, reset string, err error) {
+	if err := cfg.Rules.Spoken(view.Collections(), view.Versions()); err != nil {
+		return nil, "", err
+	}
 	s := &Space{cfg: cfg} // without the relations: its scope is read from the data
 	if err := s.loadHead(ctx); err != nil {
 		return nil, "", err

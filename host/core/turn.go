@@ -105,7 +105,12 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		}
 		if err != nil {
 			stopped[from] = true
-			take(q, space.Outcome{}, asError(err))
+			e := asError(err)
+			if o, ok := untaken(q, e); ok {
+				take(q, o, nil)
+			} else {
+				take(q, space.Outcome{}, e)
+			}
 			continue
 		}
 		take(q, outcome, nil)
@@ -120,6 +125,19 @@ func (s *Space) Begin(ctx context.Context, now time.Time) *Turn {
 		s.acks(t)
 	}
 	return t
+}
+
+// untaken is the outcome of a member's mutation that was made at a version which is not spoken: it
+// and those after it stay with the client.
+func untaken(q *queued, e *wire.Error) (o space.Outcome, ok bool) {
+	o = space.Outcome{ID: q.mutation.ID, Code: e.Code, Message: e.Message, RetryMS: e.RetryMS}
+	switch e.Code {
+	case wire.CodeUpgradeRequired:
+		o.Kind = space.UpgradeRequired
+	case wire.CodeServerOutdated:
+		o.Kind = space.RetryAfter
+	}
+	return o, q.member != nil && o.Kind != ""
 }
 
 // asError makes any error one that can be sent.

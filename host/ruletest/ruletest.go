@@ -71,10 +71,10 @@ func Check(ctx context.Context, p *authz.Policy, t *definition.Test) (failures [
 		return nil, err
 	}
 	s := &scene{path: path, store: memstore.New(), ctx: ctx}
+	s.policy, s.rules = p, p.Rules(path)
 	if err := s.furnish(t.Entries); err != nil {
 		return nil, fmt.Errorf("entries: %w", err)
 	}
-	s.policy, s.rules = p, p.Rules(path)
 	if failures, err = s.cases("", t.Cases, failures); err != nil {
 		return nil, err
 	}
@@ -173,6 +173,17 @@ func (s *scene) furnish(entries map[string]jsontext.Value) error {
 	if outcome.Kind != space.Applied {
 		return fmt.Errorf("%s: %s", outcome.Path, outcome.Message)
 	}
+	return s.append(plan)
+}
+
+// append commits a plan. What tests write is of the present versions.
+func (s *scene) append(plan *kernel.Plan) error {
+	present := s.rules.Versions()
+	for _, c := range plan.Commits() {
+		for i := range c.Changes {
+			c.Changes[i].Of = present.Of(c.Changes[i].Key.Collection)
+		}
+	}
 	s.head = plan.Head()
 	return s.store.Append(s.ctx, store.Batch{Space: s.path, Base: plan.Base(), Commits: plan.Commits()})
 }
@@ -235,7 +246,7 @@ func (s *scene) write(who *authz.Session, relations *authz.Relations, w definiti
 	if err != nil {
 		return err
 	}
-	outcome, err := s.plan(now).Submit(sandbox, who.In(s.rules).Guard(relations.Fork(), now), &space.Mutation{Ops: []space.Op{op}})
+	outcome, err := s.plan(now).Submit(sandbox, who.In(s.rules).Guard(relations.Fork(), now), &space.Mutation{Ops: []space.Op{op}, V: s.rules.Versions()})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/syncline/syncline/host/core"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
-	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -101,6 +100,7 @@ func (s *scene) commit(step *definition.Step) (refused string, err error) {
 	if err != nil {
 		return "", err
 	}
+	m.V = s.rules.Versions()
 	plan := s.plan(now)
 	outcome, err := plan.Submit(kernel.Writer{User: who.User()}, who.In(rules).Guard(relations, now), &m)
 	if err != nil {
@@ -119,8 +119,7 @@ func (s *scene) commit(step *definition.Step) (refused string, err error) {
 		}
 	}
 	slices.Sort(s.keys)
-	s.head = plan.Head()
-	return "", s.store.Append(s.ctx, store.Batch{Space: s.path, Base: plan.Base(), Commits: plan.Commits()})
+	return "", s.append(plan)
 }
 
 // A device holds what its user may see of all collections, from the frames that a server would send it.
@@ -143,7 +142,7 @@ func (d *device) keys() []string {
 func (d *device) catchUp(s *scene) error {
 	var parts space.View
 	for _, collection := range s.policy.Collections(s.path) {
-		parts = append(parts, space.Part{In: collection})
+		parts = append(parts, space.Part{In: collection, V: s.rules.Versions().Of(collection)})
 	}
 	limits := wire.DefaultLimits
 	limits.Parts = max(limits.Parts, len(parts))

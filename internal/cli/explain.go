@@ -19,6 +19,7 @@ import (
 func newExplain(s streams) *cobra.Command {
 	var dir, file, as, write, argument string
 	var at uint64
+	var version uint32
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain SPACE COLLECTION/ID",
@@ -35,7 +36,7 @@ Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
 			if err := need(cmd, "dir", "definition"); err != nil {
 				return err
 			}
-			q := explain.Question{At: space.Seq(at), Now: time.Now()}
+			q := explain.Question{At: space.Seq(at), Version: version, Now: time.Now()}
 			var err error
 			if q.Space, err = space.ParsePath(args[0]); err != nil {
 				return usage("%w", err)
@@ -84,6 +85,7 @@ Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
 	f.StringVar(&write, "write", "", "a write to ask about: put, patch or delete; without it the question is whether they may see the entry")
 	f.StringVar(&argument, "value", "", "the record of a put, or the update operators of a patch")
 	f.Uint64Var(&at, "at", 0, "as of which commit; 0 is the last")
+	f.Uint32Var(&version, "version", 0, "the version of the collection that the client speaks; 0 is the present one")
 	f.BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	return cmd
 }

@@ -99,7 +99,7 @@ func (c *Core) OpenMessage(now time.Time) *wire.Open {
 	k.asked = now.UnixMilli()
 	k.open, k.live, k.viewID, k.seq = false, false, "", nil
 	k.sent, k.barrier, k.forked = 0, 0, false
-	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View, Drops: c.view != nil}
+	m := &wire.Open{Space: string(c.path), Client: c.meta.Client, Acked: uint64(c.Acked), View: c.meta.View, Drops: c.view != nil, Speaks: c.speaks()}
 	if m.Cursor = c.from(); m.Cursor != "" {
 		m.Scope = c.meta.Scope
 		if !sameView(c.HeldOf, c.meta.View) {
@@ -107,6 +107,20 @@ func (c *Core) OpenMessage(now time.Time) *wire.Open {
 		}
 	}
 	return m
+}
+
+// speaks are the versions of collections that are not in the view.
+func (c *Core) speaks() space.Versions {
+	var out space.Versions
+	for collection, v := range c.opt.Versions {
+		if v > 1 && (c.view == nil || !c.view.Has(collection)) {
+			if out == nil {
+				out = space.Versions{}
+			}
+			out[collection] = v
+		}
+	}
+	return out
 }
 
 // from is the cursor to open with, "" if nothing is held that could be built upon.
@@ -142,7 +156,7 @@ func (c *Core) Push(now time.Time, max int) *wire.Push {
 		if bytes += it.size + 32; bytes > c.limits.Message && len(muts) > 0 {
 			break
 		}
-		muts = append(muts, space.Mutation{ID: c.idOf(i), Ops: it.Ops, Call: it.Call, Args: it.Args, Reads: it.Reads})
+		muts = append(muts, space.Mutation{ID: c.idOf(i), Ops: it.Ops, Call: it.Call, Args: it.Args, Reads: it.Reads, V: it.V})
 	}
 	if len(muts) == 0 {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/syncline/syncline/kernel"
@@ -67,10 +68,12 @@ func Open(ctx context.Context, st store.Store, opt Options, now time.Time) (*Cor
 	if err := c.wake(ctx, now); err != nil {
 		return nil, err
 	}
-	if !c.opt.KeepView {
-		if _, err := c.SetView(ctx, now, opt.View); err != nil {
-			return nil, err
-		}
+	view := opt.View
+	if c.opt.KeepView {
+		view = c.meta.View // at the versions that the program speaks by now
+	}
+	if _, err := c.SetView(ctx, now, view); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -115,6 +118,10 @@ func (c *Core) settleOptions(ctx context.Context, now time.Time, found bool) err
 
 // setView puts a view into a step. The error is a *wire.Error.
 func (c *Core) setView(s *step, view space.View) error {
+	view = slices.Clone(view)
+	for i := range view {
+		view[i].V = c.opt.Versions.Of(view[i].In)
+	}
 	v, err := kernel.CompileView(view, c.limits)
 	if err != nil {
 		return err
@@ -125,6 +132,17 @@ func (c *Core) setView(s *step, view space.View) error {
 	s.View = v.Source()
 	s.touch()
 	return nil
+}
+
+// otherVersions are the collections of which another version is held than is wanted, in order.
+func (s *step) otherVersions() (other []string) {
+	wanted, held := s.View.Versions(), s.HeldOf.Versions()
+	for _, p := range s.HeldOf {
+		if wants := slices.ContainsFunc(s.View, func(w space.Part) bool { return w.In == p.In }); wants && wanted.Of(p.In) != held.Of(p.In) && !slices.Contains(other, p.In) {
+			other = append(other, p.In)
+		}
+	}
+	return other
 }
 
 // compile follows the state's view.
@@ -159,7 +177,7 @@ func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Eff
 		return Effects{}, err
 	}
 	if len(s.View) == 0 {
-		if err := c.forget(ctx, now); err != nil {
+		if err := c.forget(ctx, now, c.Collections); err != nil {
 			return Effects{}, err
 		}
 		s = c.begin()
@@ -167,6 +185,21 @@ func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Eff
 		s.dropHeld()
 		s.touch()
 		s.leaveAll(c)
+	}
+	other := s.otherVersions()
+	if len(other) > 0 {
+		// What is held of these is of a form that the program does not know.
+		wanted := s.View
+		if err := c.forget(ctx, now, other); err != nil {
+			return Effects{}, err
+		}
+		s = c.begin()
+		s.View, s.Stage = wanted, 0
+		s.HeldOf = slices.DeleteFunc(slices.Clone(s.HeldOf), func(p space.Part) bool { return slices.Contains(other, p.In) })
+		if len(s.HeldOf) == 0 {
+			s.Held, s.Cursor, s.Scope = false, space.Cursor{}, ""
+		}
+		s.touch()
 	}
 	if err := c.commit(ctx, now, s); err != nil {
 		return Effects{}, err
@@ -176,6 +209,10 @@ func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Eff
 	}
 	c.conn.seq, c.conn.open, c.conn.live = nil, false, false
 	fx := Effects{Action: Reopen}
+	if len(other) > 0 {
+		fx.All = true
+		c.overlay.stale = true
+	}
 	if c.view == nil {
 		fx.All = true
 		return fx, c.rebuild(ctx)

@@ -28,9 +28,13 @@ var (
 	// ErrDisplaced: another session uses this client id now.
 	ErrDisplaced = errors.New("another replica has taken over this client id")
 
-	// ErrUpgradeRequired: the server takes no more mutations from this client,
-	// which is too old for the data. The queue is kept.
+	// ErrUpgradeRequired: the server no longer speaks the version of a collection that
+	// this client does. What is held and the queue are kept.
 	ErrUpgradeRequired = errors.New("this client is too old for the data")
+
+	// ErrServerOutdated: the server does not know the version of a collection yet that
+	// this client speaks. It is asked again; until then what is held and the queue are kept.
+	ErrServerOutdated = errors.New("this client is ahead of the server")
 )
 
 // A NonsenseError says what a server sent that cannot be. Nothing of the message

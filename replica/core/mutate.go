@@ -49,6 +49,7 @@ func (c *Core) make(ctx context.Context, now time.Time, m Mutation) (Mutation, E
 	if err := c.ready(ctx); err != nil {
 		return Mutation{}, Effects{}, err
 	}
+	m.V = c.versions(&m)
 	s := c.begin()
 	it, err := c.enqueue(s, now, m)
 	if err != nil {
@@ -59,6 +60,42 @@ func (c *Core) make(ctx context.Context, now time.Time, m Mutation) (Mutation, E
 	}
 	err = c.show(ctx, it) // of a call only that tells the keys
 	return it.Mutation, Effects{Keys: slices.Clone(it.keys)}, err
+}
+
+// versions are those of the collections that a new mutation speaks of, nil if all are 1.
+func (c *Core) versions(m *Mutation) (v space.Versions) {
+	note := func(collection string) {
+		if of := c.opt.Versions.Of(collection); of > 1 {
+			if v == nil {
+				v = space.Versions{}
+			}
+			v[collection] = of
+		}
+	}
+	for i := range m.Ops {
+		note(m.Ops[i].In)
+	}
+	if m.Reads != nil {
+		for _, pair := range m.Reads.Keys {
+			note(pair[0])
+		}
+		for _, part := range m.Reads.Where {
+			note(part.In)
+		}
+	}
+	return v
+}
+
+// foreign reports whether a mutation was made at another version of a collection than the
+// program speaks by now: then what it does cannot be shown here. It is sent all the same, and the server
+// knows how to read it.
+func (c *Core) foreign(it *item) bool {
+	for i := range it.Ops {
+		if in := it.Ops[i].In; it.V.Of(in) != c.opt.Versions.Of(in) {
+			return true
+		}
+	}
+	return false
 }
 
 // enqueue puts a mutation at the end of a step's queue.

@@ -36,7 +36,8 @@ type Mutation struct {
 	Call    string         // of a mutation by call, without Ops
 	Args    jsontext.Value // canonical
 	Reads   *space.Reads
-	Outcome space.Outcome // zero while there is none
+	V       space.Versions // of the collections that it speaks of, when it was made; but for those that are 1
+	Outcome space.Outcome  // zero while there is none
 }
 
 // An item is a mutation in memory, ready to be replayed. The fields below the
@@ -77,6 +78,8 @@ type row struct {
 	Seq      space.Seq        `json:"seq,omitzero"`
 
 	Filler bool `json:"filler,omitzero"`
+
+	V space.Versions `json:"v,omitzero"`
 }
 
 // A rowOp is the stored form of a space.Op. That it is written out here keeps what
@@ -91,7 +94,7 @@ type rowOp struct {
 }
 
 func (it *item) row() row {
-	r := row{Time: it.Time.UnixMilli(), Ops: make([]rowOp, len(it.Ops)), Call: it.Call, Args: it.Args, Reads: it.Reads, Filler: it.filler}
+	r := row{Time: it.Time.UnixMilli(), Ops: make([]rowOp, len(it.Ops)), Call: it.Call, Args: it.Args, Reads: it.Reads, Filler: it.filler, V: it.V}
 	for i, op := range it.Ops {
 		r.Ops[i] = rowOp{op.Op, op.In, op.ID, op.Value, op.Patch, (*uint64)(op.If)}
 	}
@@ -136,7 +139,7 @@ func decodeItem(e space.Entry) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	it := &item{Mutation: Mutation{ID: id, Time: time.UnixMilli(r.Time).UTC(), Call: r.Call, Args: r.Args, Reads: r.Reads}, size: len(e.Payload), filler: r.Filler}
+	it := &item{Mutation: Mutation{ID: id, Time: time.UnixMilli(r.Time).UTC(), Call: r.Call, Args: r.Args, Reads: r.Reads, V: r.V}, size: len(e.Payload), filler: r.Filler}
 	if r.Call == "" {
 		it.Ops = make([]space.Op, len(r.Ops))
 	}
@@ -185,7 +188,7 @@ func (it *item) fill() *item {
 		key = it.keys[0]
 	}
 	op := space.Op{Op: space.OpDelete, In: key.Collection, ID: key.ID, If: &never}
-	f := &item{Mutation: Mutation{ID: it.ID, Time: it.Time, Ops: []space.Op{op}}, filler: true}
+	f := &item{Mutation: Mutation{ID: it.ID, Time: it.Time, Ops: []space.Op{op}, V: it.V}, filler: true}
 	f.size = len(f.row().encode())
 	_ = f.prepare() // a deletion cannot fail to
 	return f

@@ -15,6 +15,10 @@ type Options struct {
 	View     space.View
 	KeepView bool
 
+	// Versions are the versions of collections that the program speaks, but for those that are 1. Parts of
+	// views that name none, and mutations, are of these.
+	Versions space.Versions
+
 	// User is whose data and mutations the store holds, "" if not known before the
 	// server says so. A store belongs to the first user that it learns of.
 	User string

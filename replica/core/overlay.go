@@ -66,7 +66,7 @@ func (o *overlay) remove(items []*item) {
 
 // shows reports whether a queued mutation is to be replayed.
 func (c *Core) shows(it *item) bool {
-	return !it.hidden && (it.presumed == 0 || it.presumed > c.Cursor.Seq)
+	return !it.hidden && (it.presumed == 0 || it.presumed > c.Cursor.Seq) && !c.foreign(it)
 }
 
 // rebuild computes the overlay anew.

@@ -86,10 +86,13 @@ func (c *Core) ack(ctx context.Context, now time.Time, m *wire.Ack) (Effects, er
 			if o.ID >= first {
 				// sent still counts those that this step settles.
 				after = c.holdBack(now, int(o.ID-c.Acked-1), o.RetryMS)
+				if o.Code == wire.CodeServerOutdated {
+					after.Err = fmt.Errorf("%w: %s", ErrServerOutdated, o.Message)
+				}
 			}
 		case o.Kind == space.UpgradeRequired:
 			c.conn.halted = true
-			after.Err = ErrUpgradeRequired
+			after.Err = fmt.Errorf("%w: %s", ErrUpgradeRequired, o.Message)
 		case !o.Final():
 			bad = nonsense("an outcome %.20q", o.Kind)
 		case o.ID < first:
@@ -149,9 +152,16 @@ func (c *Core) refused(ctx context.Context, now time.Time, e *wire.Error) (Effec
 		s := c.begin()
 		c.rekey(s)
 		return c.rekeyed(ctx, now, s, e)
-	case wire.CodeRateLimited, wire.CodeOverloaded, wire.CodeUnavailable:
+	case wire.CodeUpgradeRequired:
+		k.open, k.live = false, false
+		return Effects{Action: Halt, Err: fmt.Errorf("%w: %w", ErrUpgradeRequired, e)}, nil
+	case wire.CodeRateLimited, wire.CodeOverloaded, wire.CodeUnavailable, wire.CodeServerOutdated:
 		fx := c.holdBack(now, 0, e.RetryMS)
 		fx.Err = e
+		if e.Code == wire.CodeServerOutdated {
+			k.open, k.live = false, false
+			fx.Err = fmt.Errorf("%w: %w", ErrServerOutdated, e)
+		}
 		if !k.open {
 			fx.Action = Reopen
 		}
@@ -177,7 +187,7 @@ func (c *Core) refused(ctx context.Context, now time.Time, e *wire.Error) (Effec
 // purge drops all that is confirmed: it may not be seen any more. What is queued
 // is the user's own and stays, for the server to decide on when the space can be opened again.
 func (c *Core) purge(ctx context.Context, now time.Time, why error) (Effects, error) {
-	if err := c.forget(ctx, now); err != nil {
+	if err := c.forget(ctx, now, c.Collections); err != nil {
 		return Effects{}, err
 	}
 	s := c.begin()

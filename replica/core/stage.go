@@ -50,7 +50,7 @@ func (c *Core) stage(ctx context.Context, now time.Time, d *wire.Diff, seq *sequ
 		return Effects{}, nil
 	}
 	if !seq.fresh {
-		if err := c.sweep(ctx, now, seq.start); err != nil {
+		if err := c.sweep(ctx, now, c.Collections, seq.start); err != nil {
 			return Effects{}, err
 		}
 	}
@@ -71,8 +71,8 @@ func (q *sequence) take(d *wire.Diff) {
 
 // sweep deletes, still unseen, the confirmed entries that were written at or
 // below a commit of the local log: those that a reset did not name.
-func (c *Core) sweep(ctx context.Context, now time.Time, start space.Seq) error {
-	for _, collection := range c.Collections {
+func (c *Core) sweep(ctx context.Context, now time.Time, collections []string, start space.Seq) error {
+	for _, collection := range collections {
 		after := ""
 		for {
 			rows, last, err := c.sweepable(ctx, collection, after, start)
@@ -113,9 +113,15 @@ func (c *Core) sweepable(ctx context.Context, collection, after string, start sp
 	return rows, last, nil
 }
 
-// forget drops all confirmed entries: what follows must be a step that ends the
+// forget drops the confirmed entries of some collections: what follows must be a step that ends the
 // stage.
-func (c *Core) forget(ctx context.Context, now time.Time) error {
+func (c *Core) forget(ctx context.Context, now time.Time, collections []string) error {
+	if c.Stage != 0 && len(collections) < len(c.Collections) {
+		// What was written ahead in others is not to stay.
+		if err := c.rollBack(ctx, now); err != nil {
+			return err
+		}
+	}
 	if c.Stage == 0 {
 		s := c.begin()
 		s.Stage = c.head.Seq
@@ -124,7 +130,7 @@ func (c *Core) forget(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return c.sweep(ctx, now, c.head.Seq)
+	return c.sweep(ctx, now, collections, c.head.Seq)
 }
 
 // rollBack undoes what was written ahead, by writing the older values again, and

@@ -196,12 +196,8 @@ func (w *writer) write(b *store.Batch) {
 		w.put(b.Space, rows.LogKey(nil, b.Space, c.Seq), c.AppendBinary(nil), true)
 		for i := range c.Changes {
 			change := &c.Changes[i]
-			payload := change.Payload
-			if change.Deleted {
-				payload = nil
-			}
 			w.put(b.Space, rows.DataKey(nil, b.Space, change.Key, c.Seq),
-				space.AppendVersion(nil, change.Type, change.Deleted, payload), true)
+				space.AppendVersion(nil, change.Version(c.Seq)), true)
 		}
 	}
 	for client, state := range space.ClientStates(b.Commits) {

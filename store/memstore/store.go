@@ -164,10 +164,8 @@ func (t *table) add(c *space.Commit) {
 	own := strip(c)
 	for i := range c.Changes {
 		change := &c.Changes[i]
-		v := space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted}
-		if !change.Deleted {
-			v.Payload = bytes.Clone(change.Payload)
-		}
+		v := change.Version(c.Seq)
+		v.Payload = bytes.Clone(v.Payload)
 		t.root = t.root.set(change.Key, &version{v, t.root.get(change.Key)})
 	}
 	t.log = append(t.log, own)

@@ -107,12 +107,8 @@ func (w *writer) write(b *store.Batch) {
 		w.set()
 		for i := range c.Changes {
 			change := &c.Changes[i]
-			payload := change.Payload
-			if change.Deleted {
-				payload = nil
-			}
 			w.key = rows.DataKey(w.key[:0], b.Space, change.Key, c.Seq)
-			w.value = space.AppendVersion(w.value[:0], change.Type, change.Deleted, payload)
+			w.value = space.AppendVersion(w.value[:0], change.Version(c.Seq))
 			w.set()
 		}
 	}

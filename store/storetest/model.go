@@ -43,7 +43,7 @@ func (s *modelSpace) head() store.Head {
 func (s *modelSpace) add(c *space.Commit) {
 	s.commits = append(s.commits, c)
 	for _, change := range c.Changes {
-		s.versions[change.Key] = append(s.versions[change.Key], space.Version{Seq: c.Seq, Type: change.Type, Deleted: change.Deleted, Payload: change.Payload})
+		s.versions[change.Key] = append(s.versions[change.Key], change.Version(c.Seq))
 	}
 }
 

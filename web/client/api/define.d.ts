@@ -1,6 +1,6 @@
 // The public types of @syncline/client/define. Written by `npm --prefix web/client run api`.
 
-export { AnyApp, App, Args, CollectionDefinition, JsonSchema, KindsOf, MutatorDefinition, MutatorTx, Schema, SpaceDefinition, SpaceMutators, Stored, define, json };
+export { AnyApp, App, Args, CollectionDefinition, JsonSchema, KindsOf, Lens, LensStep, MutatorDefinition, MutatorTx, Schema, SpaceDefinition, SpaceMutators, Stored, define, json };
 
 interface AnyApp {
     readonly spaces: {
@@ -48,6 +48,9 @@ interface CollectionDefinition<S = unknown> {
     readonly delete?: string;
     readonly write?: string;
     readonly lease?: string;
+    readonly version?: number;
+    readonly oldest?: number;
+    readonly lenses?: readonly Lens[];
     readonly [more: string]: unknown;
 }
 
@@ -57,6 +60,46 @@ interface JsonSchema {
     readonly [keyword: string]: unknown;
     readonly "~standard"?: never;
 }
+
+interface Lens {
+    readonly to: number;
+    readonly steps: readonly LensStep[];
+}
+
+type LensStep = {
+    readonly rename: {
+        readonly from: string;
+        readonly to: string;
+    };
+} | {
+    readonly default: {
+        readonly path: string;
+        readonly value: Json;
+    };
+} | {
+    readonly drop: {
+        readonly path: string;
+        readonly value?: Json;
+    };
+} | {
+    readonly convert: {
+        readonly path: string;
+        readonly table: readonly (readonly [
+            before: Json,
+            after: Json
+        ])[];
+        readonly up?: Json;
+        readonly down?: Json;
+    };
+} | {
+    readonly wrap: {
+        readonly path: string;
+    };
+} | {
+    readonly unwrap: {
+        readonly path: string;
+    };
+};
 
 interface SpaceMutators<C, A> {
     readonly mutators?: {

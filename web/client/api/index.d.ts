@@ -173,6 +173,7 @@ type View = readonly ViewPart[];
 interface ViewPart {
     readonly in: string;
     readonly where?: Where;
+    readonly v?: number;
 }
 
 type Where = {

@@ -20,6 +20,12 @@ export type Where = { readonly [name: string]: unknown };
 export interface ViewPart {
   readonly in: string;
   readonly where?: Where;
+  /**
+   * The version of the collection that this program speaks, 1 if it says nothing: what it holds and writes is in the form of that
+   * version (docs/RULES.md). All parts of a collection say the same, for as long as the space is open. A program that
+   * comes to speak another one fetches the space anew.
+   */
+  readonly v?: number;
 }
 
 /** What a replica holds of a space: at most 32 parts; an entry is in it if any part matches. */

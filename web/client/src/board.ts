@@ -23,7 +23,7 @@ import type { TabMessage } from "./tabs.js";
 import { Transaction } from "./transaction.js";
 import { canonical } from "./value.js";
 import { Vault } from "./vault.js";
-import { readView, sameView } from "./view.js";
+import { readView, sameVersions, sameView, versionsOf } from "./view.js";
 
 /** How often it is looked what has run out, in milliseconds: the device may have slept. */
 const BEAT = 1000;
@@ -79,7 +79,7 @@ export class Board implements Space {
     this.#orders = new Orders((collection) => this.#replica.entries(collection), options.indexes);
     const peers = new Peers(() => this.#say(), () => session.limits.presence);
     this.presence = peers;
-    this.#keeper = new Keeper(path, this.#replica, home, {
+    this.#keeper = new Keeper(path, this.#replica, home, versionsOf(this.#view), {
       step: (step) => this.#take(step),
       placed: () => this.#channel.pump(),
       moved: () => this.#channel.restart(),
@@ -183,6 +183,7 @@ export class Board implements Space {
     this.#open();
     const read = readView(view);
     if (sameView(read, this.#view)) return;
+    if (!sameVersions(this.#view, read)) throw new SynclineError("bad_name", "an open space stays at its versions");
     this.#view = read;
     this.#relay.want(this.#home.tab, read);
     this.#refresh();
@@ -337,7 +338,7 @@ export class Board implements Space {
 
   #mutate(ops: readonly Op[], reads?: Parameters<typeof prepare>[1]): Mutation {
     this.#open();
-    const prepared = prepare(ops, reads, this.#session.limits);
+    const prepared = prepare(ops, reads, this.#session.limits, this.#keeper.versions);
     for (const op of ops) this.#need(op.in);
     return this.#queued(this.#replica.mutate(prepared, newId()));
   }

@@ -449,6 +449,7 @@ export class Channel implements Member {
       case "no_client":
       case "internal":
       case "unknown_session":
+      case "server_outdated":
         this.#openLater(this.#patience(retryMs));
         break;
       case FORBIDDEN.code:

@@ -57,6 +57,21 @@ export type KindsOf<C> = {
     : { readonly input: Doc; readonly output: Doc; readonly misfit: never };
 };
 
+/** What leads from the version before `to` to it, and back: its steps are taken in order. */
+export interface Lens {
+  readonly to: number;
+  readonly steps: readonly LensStep[];
+}
+
+/** One difference between a version and the one before it. Paths are dotted. */
+export type LensStep =
+  | { readonly rename: { readonly from: string; readonly to: string } }
+  | { readonly default: { readonly path: string; readonly value: Json } }
+  | { readonly drop: { readonly path: string; readonly value?: Json } }
+  | { readonly convert: { readonly path: string; readonly table: readonly (readonly [before: Json, after: Json])[]; readonly up?: Json; readonly down?: Json } }
+  | { readonly wrap: { readonly path: string } }
+  | { readonly unwrap: { readonly path: string } };
+
 /** A collection: rules and constraints are data, as docs/RULES.md says. The server refuses a member that it does not know. */
 export interface CollectionDefinition<S = unknown> {
   readonly schema?: S & Schema;
@@ -67,6 +82,11 @@ export interface CollectionDefinition<S = unknown> {
   readonly write?: string;
   /** How long devices go on showing entries without hearing from the server, "30m", "24h" or "7d"; none: for ever. */
   readonly lease?: string;
+  /** The present version, 1 if it is not said; how older clients see it is said by the lenses (docs/RULES.md). */
+  readonly version?: number;
+  /** The oldest version that clients may speak; where the lenses begin, if it is not said. */
+  readonly oldest?: number;
+  readonly lenses?: readonly Lens[];
   readonly [more: string]: unknown;
 }
 

@@ -9,6 +9,7 @@ import type { Step } from "./step.js";
 import { StoreError } from "./store.js";
 import type { TabMessage } from "./tabs.js";
 import { Deposed, type Stored, type Vault } from "./vault.js";
+import type { Versions } from "./view.js";
 
 /** How long until a store that failed is tried again, in milliseconds. */
 const MEND = 5000;
@@ -62,7 +63,10 @@ export class Keeper implements Desk {
   /** Whether the store says what its first leader knew. */
   #founded = false;
 
-  constructor(path: string, replica: Replica, house: Household, events: KeeperEvents) {
+  readonly versions: Versions;
+
+  constructor(path: string, replica: Replica, house: Household, versions: Versions, events: KeeperEvents) {
+    this.versions = versions;
     this.#path = path;
     this.replica = replica;
     this.house = house;

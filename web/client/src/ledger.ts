@@ -3,6 +3,7 @@ import type { Desk } from "./desk.js";
 import { type Item, UNSAVED } from "./item.js";
 import { prepare, prepareCall, type Prepared } from "./prepare.js";
 import type { Count, Pending, Stored, StoredRejection, Vault } from "./vault.js";
+import type { Versions } from "./view.js";
 
 /** How long a mutation that another tab has stored may be unknown here before the store is asked, in milliseconds. */
 const HOLE = 400;
@@ -70,7 +71,7 @@ export class Ledger {
   made(id: unknown, body: unknown, retried: unknown): void {
     if (typeof id !== "string" || typeof body !== "string" || this.#done.has(id)) return;
     if (typeof retried === "string") this.#desk.step(this.#desk.replica.discard(retried, true));
-    this.#desk.step(this.#desk.replica.adopt(id, read(body)));
+    this.#desk.step(this.#desk.replica.adopt(id, read(body, this.#desk.versions)));
     this.#strange.add(id);
     this.#doubt ??= setTimeout(() => this.#disown(), DOUBT);
   }
@@ -155,7 +156,7 @@ export class Ledger {
     const { replica } = this.#desk;
     const rows: [Item, number][] = [];
     for (const { id, order, body } of stored) {
-      this.#desk.step(replica.adopt(id, read(body)));
+      this.#desk.step(replica.adopt(id, read(body, this.#desk.versions)));
       const item = replica.queue.get(id);
       if (item !== undefined && item.order >= UNSAVED) rows.push([item, order]);
     }
@@ -169,10 +170,10 @@ export class Ledger {
     this.client = count.client;
     this.#numbered = count.wire;
     this.#early.clear();
-    for (const { id, body, outcome, at } of rejected) this.#desk.step(replica.adoptRejected(id, read(body), outcome, at));
+    for (const { id, body, outcome, at } of rejected) this.#desk.step(replica.adoptRejected(id, read(body, this.#desk.versions), outcome, at));
     const there = new Set(rejected.map(({ id }) => id));
     for (const { id } of replica.rejected()) if (!there.has(id)) this.#desk.step(replica.discard(id, true));
-    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body) })), count.wire));
+    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body, this.#desk.versions) })), count.wire));
     this.#placed();
     return renamed;
   }
@@ -263,7 +264,10 @@ export class Ledger {
 }
 
 /** A mutation from its wire form; it was checked when it was made. */
-function read(body: string): Prepared {
-  const { ops, reads, call, args, now } = JSON.parse(`{${body}}`) as { ops: Op[]; reads?: Reads; call?: string; args?: Json; now: number };
-  return call === undefined ? prepare(ops, reads, NOLIMITS) : prepareCall(call, args, now, NOLIMITS);
+function read(body: string, spoken: Versions): Prepared {
+  const { ops, reads, call, args, now, v = {} } = JSON.parse(`{${body}}`) as { ops: Op[]; reads?: Reads; call?: string; args?: Json; now: number; v?: Versions };
+  if (call !== undefined) return prepareCall(call, args, now, NOLIMITS);
+  const prepared = prepare(ops, reads, NOLIMITS, v);
+  // What was made at another version is sent as it is, and cannot be shown.
+  return ops.every((op) => v[op.in] === spoken[op.in]) ? prepared : { ...prepared, steps: [] };
 }

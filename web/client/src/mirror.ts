@@ -164,13 +164,16 @@ export class Mirror {
 
   /** How far the store has got; nothing, if it is damaged. */
   async held(vault: Vault): Promise<Held> {
+    const { versions, house } = this.#desk;
     try {
-      return await vault.held();
+      const held = await vault.held();
+      if (held.view?.every(({ in: name, v }) => v === versions[name]) ?? true) return held;
+      // of another version of the program: fetched anew
     } catch (error) {
-      const { epoch } = this.#damage(error);
-      if (epoch !== undefined) await vault.reset(epoch);
-      return { rev: 0, cursor: undefined, view: undefined, collections: new Map() };
+      this.#damage(error);
     }
+    if (house.epoch !== undefined) await vault.reset(house.epoch);
+    return { rev: 0, cursor: undefined, view: undefined, collections: new Map() };
   }
 
   /** Loads a collection, the first entries of it at once. */

@@ -3,6 +3,7 @@ import { SynclineError } from "./errors.js";
 import { checkCollection, checkId, keyOf, type Key } from "./key.js";
 import { parseUpdate } from "./update.js";
 import { canonical, canonicalRecord, utf8Length } from "./value.js";
+import type { Versions } from "./view.js";
 
 /** Limits of mutations, by their names in `welcome`; sizes in bytes. */
 export interface Limits {
@@ -24,6 +25,8 @@ export interface Prepared {
   readonly ops: readonly Op[];
   readonly steps: readonly Step[];
   readonly reads: Reads | undefined;
+  /** The versions of the collections that it speaks of, but for those that are 1. */
+  readonly v?: Versions;
   /** The members of its wire form but for `id`. */
   readonly body: string;
   /** Of a call, which has no operations of its own. */
@@ -37,7 +40,7 @@ export interface Prepared {
  * server must refuse outright gets into the queue. Throws ValueError for a
  * value or update, {@link SynclineError} `bad_name` or `too_large`.
  */
-export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Limits): Prepared {
+export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Limits, spoken: Versions = {}): Prepared {
   if (raw.length === 0) throw new SynclineError("bad_name", "a mutation needs an operation");
   if (raw.length > limits.ops) throw tooLarge("ops", limits.ops);
   const ops: Op[] = [];
@@ -49,9 +52,11 @@ export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Li
     texts.push(text);
     steps.push({ key: keyOf(op.in, op.id), if: op.if, run });
   }
-  const body = encode(texts, reads);
+  const names = [...ops, ...(reads?.where ?? [])].map((part) => part.in).concat((reads?.keys ?? []).map(([name]) => name));
+  const v = Object.fromEntries(Object.entries(spoken).filter(([name]) => names.includes(name)));
+  const body = encode(texts, reads, v);
   if (over(body, limits.mutation)) throw tooLarge("mutation", limits.mutation);
-  return { ops, steps, reads, body };
+  return { ops, steps, reads, v, body };
 }
 
 /** The same for a call. Throws `bad_name`, `too_large`, and ValueError for arguments that are no JSON. */
@@ -69,11 +74,12 @@ export function rebased(prepared: Prepared, at: number, scope: string | undefine
   if (prepared.reads === undefined) return prepared;
   const { scope: _, ...rest } = prepared.reads;
   const reads = { ...rest, at, ...(scope && { scope }) };
-  return { ...prepared, reads, body: encode(prepared.ops.map((op) => canonical(op)), reads) };
+  return { ...prepared, reads, body: encode(prepared.ops.map((op) => canonical(op)), reads, prepared.v) };
 }
 
-function encode(ops: readonly string[], reads: Reads | undefined): string {
-  return `"ops":[${ops.join(",")}]` + (reads === undefined ? "" : `,"reads":${canonical(reads)}`);
+function encode(ops: readonly string[], reads: Reads | undefined, v: Versions = {}): string {
+  const versions = Object.keys(v).length > 0 ? `,"v":${canonical(v)}` : "";
+  return `"ops":[${ops.join(",")}]` + (reads === undefined ? "" : `,"reads":${canonical(reads)}`) + versions;
 }
 
 function prepareOp(op: Op, limits: Limits): [Op, string, Step["run"]] {
