@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,14 +80,17 @@ func (s *scene) commit(step *definition.Step) (refused string, err error) {
 	}
 	var m space.Mutation
 	for _, w := range step.Writes {
-		op, err := opOf(w)
+		one, err := s.mutation(w)
 		if err != nil {
 			return "", err
 		}
-		m.Ops = append(m.Ops, op)
+		if w.Call != "" && (len(step.Writes) > 1 || step.As == nil) {
+			return "", errors.New("a call is the only write of its step, and somebody's: say as, of nobody {}")
+		}
+		m.Ops, m.Call, m.Args = append(m.Ops, one.Ops...), one.Call, one.Args
 	}
 	if len(step.Writes) == 0 {
-		return "", fmt.Errorf("a step has writes")
+		return "", errors.New("a step has writes")
 	}
 	now, err := timeOf(step.Writes[0])
 	if err != nil {
@@ -102,6 +106,7 @@ func (s *scene) commit(step *definition.Step) (refused string, err error) {
 		return "", err
 	}
 	plan := s.plan(now)
+	s.calls.serve(plan, who)
 	outcome, err := plan.Submit(kernel.Writer{User: who.User()}, who.In(rules).Guard(relations, now), &m)
 	if err != nil {
 		return "", err
@@ -109,16 +114,23 @@ func (s *scene) commit(step *definition.Step) (refused string, err error) {
 	if outcome.Kind != space.Applied {
 		why := ""
 		if step.As != nil && len(m.Ops) == 1 {
-			why = s.why(who, m.Ops[0].In+"/"+m.Ops[0].ID, &m.Ops[0], now)
+			why = s.why(who, s.known.name(space.Key{Collection: m.Ops[0].In, ID: m.Ops[0].ID}), &m.Ops[0], now)
 		}
-		return fmt.Sprintf("%s may not do this: %s at %q: %s%s", name(who), outcome.Code, outcome.Path, outcome.Message, why), nil
+		return fmt.Sprintf("%s may not do this: %s%s", name(who), refusal(plan, outcome), why), nil
 	}
+	var wrote []space.Key
 	for _, op := range m.Ops {
-		if key := op.In + "/" + op.ID; !slices.Contains(s.keys, key) {
-			s.keys = append(s.keys, key)
+		wrote = append(wrote, space.Key{Collection: op.In, ID: op.ID})
+	}
+	if m.Call != "" {
+		wrote = s.calls.wrote
+	}
+	for _, key := range wrote {
+		if name := s.known.of(key); !slices.Contains(s.names, name) {
+			s.names = append(s.names, name)
 		}
 	}
-	slices.Sort(s.keys)
+	slices.Sort(s.names)
 	s.head = plan.Head()
 	return "", s.store.Append(s.ctx, store.Batch{Space: s.path, Base: plan.Base(), Commits: plan.Commits()})
 }
@@ -175,10 +187,10 @@ func (d *device) catchUp(s *scene) error {
 			clear(d.held)
 		}
 		for _, row := range diff.Put {
-			d.held[row.Key.String()] = true
+			d.held[s.known.name(row.Key)] = true
 		}
 		for _, pair := range diff.Del {
-			delete(d.held, pair.Key().String())
+			delete(d.held, s.known.name(pair.Key()))
 		}
 	}
 	head := s.head
