@@ -78,18 +78,10 @@ type scene struct {
 // Check runs one test under a policy, with the mutators that it may call, and returns all that is not as it says. The
 // error means that the test itself is wrong.
 func Check(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *definition.Test) (failures []string, err error) {
-	path, err := space.ParsePath(t.Space)
+	s, err := newScene(ctx, p, mutators, t)
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{path: path, store: memstore.New(), ctx: ctx, known: namesOf(t)}
-	if s.calls, err = newCalls(path, mutators); err != nil {
-		return nil, err
-	}
-	if err := s.furnish(t.Entries); err != nil {
-		return nil, fmt.Errorf("entries: %w", err)
-	}
-	s.policy, s.rules = p, p.Rules(path)
 	if failures, err = s.cases("", t.Cases, failures); err != nil {
 		return nil, err
 	}

@@ -135,6 +135,6 @@ and by its opposite, one at a time, and what no test notices is an error.`,
 	}
 	check.Flags().BoolVar(&mutate, "mutate", false, "also change the rules, one atom at a time, and see that a test fails")
 	check.Flags().StringVar(&mutators, "mutators", "", "JavaScript file with the mutators that its tests call (docs/MUTATORS.md)")
-	cmd.AddCommand(check, newRulesDiff(s))
+	cmd.AddCommand(check, newRulesDiff(s), newRulesSession(s))
 	return cmd
 }
