@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"mutator/script"},
 	{"host/core", "replica/core"},
 	{"host/ruletest", "host", "replica", "hook"},
-	{"transport", "outbox", "synclinetest"},
+	{"host/history", "transport", "outbox", "synclinetest"},
 	{""}, // the root package
 }
 

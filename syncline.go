@@ -42,13 +42,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
-	"github.com/syncline/syncline/host/ruletest"
+	"github.com/syncline/syncline/host/history"
 	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/outbox"
 	"github.com/syncline/syncline/store/pebblestore"
@@ -76,7 +77,13 @@ type Options struct {
 	// Origins are web origins that may connect besides the server's own.
 	Origins []string
 	// Definition says who may read and write what; nil: everybody everything, on a loopback address only.
+	// If another one was restored in the place of this one, that one is in force (see Server.Switch).
 	Definition *definition.Definition
+	// Source and Script are kept with the definition in the history: the name of the file that it is from, and
+	// the script that its mutators were loaded from, where they belong to it.
+	Source, Script string
+	// Revive makes of a record of the history what it was kept of, with its mutators; nil takes its definition alone.
+	Revive func(*history.Record) (App, error)
 	// Tokens says which tokens are believed. Without it everybody is believed who
 	// says who they are, on a loopback address only.
 	Tokens *token.Config
@@ -111,6 +118,13 @@ type Server struct {
 	closing   chan struct{}
 
 	mutatorTime time.Duration
+	log         *slog.Logger
+
+	history   *history.History // of definitions; nil without one
+	switching sync.Mutex       // held by who puts another definition into force; guards what follows
+	app       App              // in force
+	said      string           // the digest of what was last in force and not restored
+	despite   bool             // app was put into force although its tests fail
 }
 
 // Open opens or creates a directory. The error says what is wrong with it, such
@@ -119,31 +133,40 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("syncline: Options.Dir is empty: which directory holds the data?")
 	}
-	s := &Server{mutatorTime: opts.MutatorTime, closing: make(chan struct{})}
-	mutators, err := mutator.New(opts.Mutators, mutator.Options{Time: opts.MutatorTime})
-	if err != nil {
-		return nil, fmt.Errorf("syncline: %w", err)
+	s := &Server{mutatorTime: opts.MutatorTime, closing: make(chan struct{}), log: opts.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
 	if err := s.connect(opts.Endpoints); err != nil {
 		return nil, fmt.Errorf("syncline: %w", err)
 	}
-	authority, err := s.authorize(opts)
-	if err != nil {
-		return nil, fmt.Errorf("syncline: %w", err)
-	}
 	st, err := pebblestore.Open(opts.Dir, pebblestore.Options{CacheBytes: opts.CacheBytes, Logger: opts.Logger})
 	if err != nil {
-		if s.tokens != nil {
-			s.tokens.Close()
-		}
 		return nil, fmt.Errorf("syncline: open %s: %w", opts.Dir, err)
 	}
 	s.store = st
-	if err := s.openOutbox(ctx, opts, authority); err != nil {
+	fail := func(err error) (*Server, error) {
 		if s.tokens != nil {
 			s.tokens.Close()
 		}
-		return nil, errors.Join(fmt.Errorf("syncline: open %s: %w", opts.Dir, err), st.Close())
+		return nil, errors.Join(fmt.Errorf("syncline: %w", err), st.Close())
+	}
+	if err := s.begin(ctx, opts); err != nil {
+		return fail(err)
+	}
+	mutators, err := mutator.New(s.app.Mutators, mutator.Options{Time: opts.MutatorTime})
+	if err != nil {
+		return fail(err)
+	}
+	authority, err := s.authorize(opts)
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.openOutbox(ctx, opts, authority); err != nil {
+		return fail(fmt.Errorf("open %s: %w", opts.Dir, err))
+	}
+	if err := s.enter(ctx); err != nil {
+		return fail(err)
 	}
 	h := host.New(host.Options{
 		Store: st, Authority: authority, Mutators: mutators, Limits: opts.Limits, Logger: opts.Logger, Retain: opts.Retain,
@@ -165,10 +188,7 @@ func (s *Server) authorize(opts Options) (authz.Authority, error) {
 		}
 		return authz.Development{}, nil
 	}
-	policy, err := ruletest.Run(context.Background(), opts.Definition)
-	if err == nil {
-		err = s.connected(policy)
-	}
+	policy, _, err := s.compile(context.Background(), s.app, s.despite)
 	if err != nil {
 		return nil, err
 	}
@@ -185,39 +205,6 @@ func (s *Server) authorize(opts Options) (authz.Authority, error) {
 	}
 	s.authority = authz.NewRuled(policy, verify)
 	return s.authority, nil
-}
-
-// SetDefinition puts another definition into force, now and for everybody: what a
-// replica may no longer see leaves it. It returns what costs more than it needs to. A
-// definition that does not compile, or whose tests fail, changes nothing; the error says what is wrong with it.
-func (s *Server) SetDefinition(d *definition.Definition) (warnings []string, err error) {
-	if s.authority == nil {
-		return nil, errors.New("syncline: the server was opened without a definition, so that everybody may do everything; start it with one")
-	}
-	policy, err := ruletest.Run(context.Background(), d)
-	if err == nil {
-		err = s.connected(policy)
-	}
-	if err == nil {
-		err = s.outbox.Introduce(context.Background(), policy)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("syncline: %w", err)
-	}
-	s.authority.SetPolicy(policy)
-	s.host.Reload()
-	s.outbox.Rescan()
-	return policy.Warnings(), nil
-}
-
-// SetMutators puts other mutators in the place of the present ones. The error says which name or pattern cannot be one; then nothing has changed.
-func (s *Server) SetMutators(set mutator.Set) error {
-	r, err := mutator.New(set, mutator.Options{Time: s.mutatorTime})
-	if err != nil {
-		return fmt.Errorf("syncline: %w", err)
-	}
-	s.host.SetMutators(r)
-	return nil
 }
 
 // Warnings says what of the definition in force costs more than it needs to.

@@ -12,6 +12,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -69,6 +71,22 @@ func NewSession(p Principal) (*Session, error) {
 	maps.Copy(claims, p.Claims)
 	claims["uid"] = p.User
 	return &Session{user: p.User, known: true, claims: claims, expires: p.Expires}, nil
+}
+
+// ParsePrincipal makes a session of who somebody is as rules see them: a JSON object with uid, and claims; none is nobody.
+func ParsePrincipal(text []byte) (*Session, error) {
+	if len(text) == 0 {
+		return NewSession(Principal{})
+	}
+	claims, err := value.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	user, ok := claims["uid"].(string)
+	if _, has := claims["uid"]; has && !ok {
+		return nil, errors.New("uid is a string")
+	}
+	return NewSession(Principal{User: user, Claims: claims})
 }
 
 // Development is an Authority that believes whatever user name it is told and

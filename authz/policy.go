@@ -26,6 +26,7 @@ type Policy struct {
 
 // A kind is one kind of space.
 type kind struct {
+	said        definition.Space
 	pattern     space.Pattern
 	open        *rule.Rule // nil: nobody
 	relations   map[string]*relation
@@ -62,7 +63,7 @@ func Compile(d *definition.Definition) (*Policy, error) {
 	shapes := map[string]string{}
 	for _, pattern := range slices.Sorted(maps.Keys(d.Spaces)) {
 		c.at = []string{"spaces", pattern}
-		k := &kind{relations: map[string]*relation{}, collections: map[string]*collection{}}
+		k := &kind{said: d.Spaces[pattern], relations: map[string]*relation{}, collections: map[string]*collection{}}
 		var err error
 		if k.pattern, err = space.ParsePattern(pattern); c.check(err) {
 			shape := k.pattern.Shape()

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/syncline/syncline/authz/constraint"
 	"github.com/syncline/syncline/authz/rule"
@@ -48,6 +49,44 @@ func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
 		}
 	}
 	return out, nil
+}
+
+// Relate is Load without the constraints, for those who only look: next is called before each entry and
+// ends it, with whole false, when it returns false.
+func (r *Rules) Relate(s kernel.Snapshot, next func() bool) (out *Relations, whole bool, err error) {
+	out = &Relations{rules: r}
+	if r.kind == nil {
+		return out, true, nil
+	}
+	collections := map[string]bool{}
+	for _, rel := range r.kind.relations {
+		collections[rel.in] = true
+	}
+	for _, collection := range slices.Sorted(maps.Keys(collections)) {
+		for e, err := range s.Scan(collection, "") {
+			if err != nil {
+				return nil, false, err
+			}
+			if !next() {
+				return out, false, nil
+			}
+			if err := out.load(e); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	return out, true, nil
+}
+
+// Users are those of whom a relation holds anything, sorted.
+func (r *Relations) Users() []string {
+	users := map[string]bool{}
+	for _, of := range r.held {
+		for user := range of {
+			users[user] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(users))
 }
 
 // load counts a live entry.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/syncline/syncline/authz/rule"
@@ -30,6 +31,14 @@ func (p *Policy) Rules(path space.Path) *Rules {
 		}
 	}
 	return r
+}
+
+// Alike reports whether others say the same of the space, word for word: what is allowed by the one is by the other.
+func (r *Rules) Alike(o *Rules) bool {
+	if r.anything || o.anything || r.kind == nil || o.kind == nil {
+		return r.anything == o.anything && r.kind == o.kind
+	}
+	return maps.Equal(r.vars, o.vars) && reflect.DeepEqual(r.kind.said, o.kind.said)
 }
 
 // Collections are those that the rules name, in order.

@@ -44,7 +44,7 @@ type Test struct {
 type Step struct {
 	// As is who writes, whom the rules must allow it; none: the system, whatever the rules.
 	As     jsontext.Value `json:"as,omitzero"`
-	Writes []Write        `json:"writes"` // in one mutation
+	Writes []Write        `json:"writes"` // in one mutation: operations, or one call
 	Cases  []Case         `json:"cases,omitzero"`
 }
 
@@ -60,11 +60,14 @@ type Case struct {
 	MayNot []Write   `json:"mayNot,omitzero"`
 }
 
-// A Write is one operation: one of Put, Patch and Delete, with collection/id.
+// A Write is one operation: one of Put, Patch and Delete, with collection/id; or the call of a mutator,
+// which is a mutation of its own.
 type Write struct {
 	Put    string         `json:"put,omitzero"`
 	Patch  string         `json:"patch,omitzero"`
 	Delete string         `json:"delete,omitzero"`
+	Call   string         `json:"call,omitzero"`  // a mutator's name
+	Args   jsontext.Value `json:"args,omitzero"`  // of the call; none: null
 	Value  jsontext.Value `json:"value,omitzero"` // the record, or the update operators of a patch
 	At     string         `json:"at,omitzero"`    // what rules see as now, RFC 3339; the beginning of 2026 if not given
 	Code   string         `json:"code,omitzero"`  // of a refusal that is neither forbidden nor not_found
@@ -185,6 +188,11 @@ func (d *Definition) Version() string {
 	if err != nil {
 		panic(fmt.Sprintf("definition: %v", err)) // it was made of JSON
 	}
+	return VersionOf(text)
+}
+
+// VersionOf is the version of the definition that encodes, deterministically, to text.
+func VersionOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }

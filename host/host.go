@@ -14,8 +14,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +94,7 @@ func New(opts Options) *Host {
 		opts.HoldFor = 30 * 24 * time.Hour
 	}
 	h := &Host{opts: opts, asking: make(chan struct{}, maxAsking), loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
-	h.SetMutators(opts.Mutators)
+	h.mutators.Store(&held{opts.Mutators})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }
@@ -165,28 +163,12 @@ func (h *Host) Close(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Reload has active spaces ask the authority for their rules anew. What a
-// replica may no longer see leaves it; what it may see from now on is sent.
-func (h *Host) Reload() {
-	h.mu.Lock()
-	loops := slices.Collect(maps.Values(h.loops))
-	h.mu.Unlock()
-	for _, l := range loops {
-		l.leave(func(s *core.Space) {
-			if err := s.SetRules(h.ctx, h.opts.Authority.Rules(l.path)); err != nil {
-				h.opts.Logger.Error("a space could not take new rules; it is closed", "space", l.path, "error", err)
-				panic(err) // rather no space than one under rules that are not in force
-			}
-		})
-	}
-}
-
 // EndUser ends the sessions of a user, who has to be identified again.
 func (h *Host) EndUser(user string) {
 	h.mu.Lock()
 	var hit []*Session
 	for s := range h.sessions {
-		if who := s.user.Load(); who != nil && *who == user {
+		if who := s.known.Load(); who != nil && who.User() == user {
 			hit = append(hit, s)
 		}
 	}

@@ -35,7 +35,7 @@ type Session struct {
 	spaces map[space.Path]*place
 	closed bool
 
-	user atomic.Pointer[string] // who.User(), for others to see
+	known atomic.Pointer[authz.Session] // who, for others to see
 
 	checking chan struct{} // holds a token while a check is under way
 }
@@ -187,8 +187,7 @@ func (s *Session) admit(who *authz.Session, now time.Time) bool {
 		return false
 	}
 	s.who = who
-	user := who.User()
-	s.user.Store(&user)
+	s.known.Store(who)
 	if s.expiry != nil {
 		s.expiry.Stop()
 		s.expiry = nil

@@ -81,7 +81,7 @@ func (l *loop) read() {
 	defer l.guard()
 	s, err := core.Load(l.host.ctx, core.Config{
 		Rules: l.host.opts.Authority.Rules(l.path),
-		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Mutators: mutators{l.host}, Ask: l.host.ask(l),
+		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Mutators: l.host.mutators.Load().caller, Ask: l.host.ask(l),
 		Bugs: l.host.opts.bugs,
 	})
 	if err != nil {

@@ -149,7 +149,7 @@ func TestLease(t *testing.T) {
 
 	// Other rules reach who is connected, and who was away.
 	rules.SetPolicy(leasing(t, ""))
-	h.Reload()
+	h.Reload(ctx, nil)
 	if err := s.Sync(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestLease(t *testing.T) {
 	turned.Add(int64(48 * time.Hour))
 	shows(2, 2)
 	rules.SetPolicy(leasing(t, "30m"))
-	h.Reload()
+	h.Reload(ctx, nil)
 	r.GoOnline()
 	status("live", fine)
 	r.GoOffline()

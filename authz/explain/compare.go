@@ -1,14 +1,15 @@
 package explain
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"slices"
 
 	"github.com/syncline/syncline/authz"
-	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
-	"github.com/syncline/syncline/value"
 )
 
 // A Shift is what other rules mean for somebody in one collection of a space, in
@@ -22,89 +23,106 @@ type Shift struct {
 	Otherwise  int        `json:"otherwise"` // of which they see other fields, with clients that speak the present versions
 }
 
-// Compare says what somebody gains and loses if next takes the place of old, as of
-// the head of each space: a Shift for each collection in which anything changes, by
-// space, then in the order of who, then by collection. It looks at no more than
-// limit entries, each as often as there are users; cut tells that there were more.
-func Compare(ctx context.Context, st store.Store, old, next *authz.Policy, who []*authz.Session, limit int) (shifts []Shift, cut bool, err error) {
-	for head, err := range st.Heads(ctx) {
-		if err != nil {
-			return nil, false, err
-		}
-		if head.Space.Reserved() {
-			continue
-		}
-		more, left, err := compareSpace(ctx, st, head, old, next, who, limit)
-		if err != nil {
-			return nil, false, err
-		}
-		shifts = append(shifts, more...)
-		if limit = left; limit < 0 {
-			return shifts, true, nil
-		}
-	}
-	return shifts, false, nil
+// MaxShifts bounds the shifts of one comparison.
+const MaxShifts = 1000
+
+// A Comparison says what is compared, for whom, and how much may be looked at. It
+// reads views of a store: no space waits for it.
+type Comparison struct {
+	Old, Next *authz.Policy
+	// Who are looked at in every space, beside those below.
+	Who []*authz.Session
+	// Present have spaces open, which are looked at before all others.
+	Present map[space.Path][]*authz.Session
+	// Named takes in whom relations speak of in a space, under either policy: by their user id, without claims.
+	Named bool
+	// Users are looked at in one space at most; 0 is no bound.
+	Users int
+	// Looks bounds how often an entry is looked at for a user, or for the sake of relations, over all spaces.
+	Looks int
 }
 
-func compareSpace(ctx context.Context, st store.Store, head store.SpaceHead, old, next *authz.Policy, who []*authz.Session, limit int) ([]Shift, int, error) {
-	view, err := st.View(ctx, head.Space, head.Cursor.Seq)
+// Compared is the result of a comparison.
+type Compared struct {
+	// Shifts are by space, then user, in the order in which they were looked at, then collection.
+	Shifts []Shift `json:"shifts"`
+	// Spaces were looked at, each of which the two say something different of; Alike are those of which they say the same.
+	Spaces int `json:"spaces"`
+	Alike  int `json:"alike"`
+	// Cut says why there may be more to find, nothing if all was looked at: "looks", "users", "shifts", "time".
+	Cut []string `json:"cut,omitzero"`
+}
+
+// Totals are how many users gain or lose anything, and how many entries they do in sum.
+func (c *Compared) Totals() (users, gains, loses, otherwise int) {
+	seen := map[string]bool{}
+	for _, s := range c.Shifts {
+		seen[s.User] = true
+		gains, loses, otherwise = gains+s.Gains, loses+s.Loses, otherwise+s.Otherwise
+	}
+	return len(seen), gains, loses, otherwise
+}
+
+// Compare says what somebody gains and loses if Next takes the place of Old, as of
+// the head of each space. When the deadline of ctx passes it returns what it has found so far.
+func Compare(ctx context.Context, st store.Store, c *Comparison) (*Compared, error) {
+	r := &comparing{Comparison: c, ctx: ctx, st: st, left: c.Looks, out: &Compared{Shifts: []Shift{}}}
+	err := r.all()
+	if errors.Is(err, errEnough) || err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if ctx.Err() != nil {
+			r.cut("time")
+		}
+		err = nil
+	}
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	defer view.Close()
-	before, after := old.Rules(head.Space), next.Rules(head.Space)
-	collections := append(before.Collections(), after.Collections()...)
-	slices.Sort(collections)
-	collections = slices.Compact(collections)
-	type pair struct{ before, after *authz.Scope }
-	scopes := make([]pair, len(who))
-	for i, w := range who {
-		if scopes[i].before, err = w.In(before).ScopeAt(collections, before.Lifted(view)); err != nil {
-			return nil, 0, err
-		}
-		if scopes[i].after, err = w.In(after).ScopeAt(collections, after.Lifted(view)); err != nil {
-			return nil, 0, err
-		}
+	if more := len(r.out.Shifts) - MaxShifts; more > 0 {
+		r.out.Shifts = r.out.Shifts[:MaxShifts]
+		r.cut("shifts")
 	}
-	found := make([][]Shift, len(who))
-	for _, collection := range collections {
-		counts := make([]Shift, len(who))
-		for e, err := range view.Scan(collection, "") {
-			if err != nil {
-				return nil, 0, err
-			}
-			if limit--; limit < 0 {
-				break
-			}
-			docs := [2]map[string]any{}
-			for i, rules := range []*authz.Rules{before, after} {
-				v, err := rules.Lift(e.Key, e.Version)
-				if err == nil {
-					docs[i], err = kernel.Doc(e.Key, v)
-				}
-				if err != nil {
-					return nil, 0, err
-				}
-			}
-			for i := range who {
-				was, _, had := scopes[i].before.See(collection, docs[0])
-				is, _, has := scopes[i].after.See(collection, docs[1])
-				switch {
-				case has && !had:
-					counts[i].Gains++
-				case had && !has:
-					counts[i].Loses++
-				case has && !value.Equal(was, is):
-					counts[i].Otherwise++
-				}
-			}
+	return r.out, nil
+}
+
+// errEnough ends a comparison: r.out.Cut says why.
+var errEnough = errors.New("enough has been looked at")
+
+// comparing is a comparison under way.
+type comparing struct {
+	*Comparison
+	ctx  context.Context
+	st   store.Store
+	left int // looks
+	out  *Compared
+}
+
+func (r *comparing) cut(why string) {
+	if !slices.Contains(r.out.Cut, why) {
+		r.out.Cut = append(r.out.Cut, why)
+	}
+}
+
+func (r *comparing) all() error {
+	for _, path := range slices.Sorted(maps.Keys(r.Present)) {
+		head, err := r.st.Head(r.ctx, path)
+		if err != nil {
+			return err
 		}
-		for i, c := range counts {
-			if c != (Shift{}) {
-				c.Space, c.User, c.Collection = head.Space, who[i].User(), collection
-				found[i] = append(found[i], c)
-			}
+		if err := r.space(store.SpaceHead{Space: path, Head: head}); err != nil {
+			return err
 		}
 	}
-	return slices.Concat(found...), limit, nil
+	for head, err := range r.st.Heads(r.ctx) {
+		if err != nil {
+			return err
+		}
+		if _, done := r.Present[head.Space]; done || head.Space.Reserved() {
+			continue
+		}
+		if err := r.space(head); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(r.out.Shifts, func(a, b Shift) int { return cmp.Compare(a.Space, b.Space) })
+	return nil
 }

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -58,21 +59,63 @@ func TestCompare(t *testing.T) {
 		return s
 	}
 	all := []*authz.Session{who("bob"), who("ada"), who("eve")}
-	got, cut, err := explain.Compare(t.Context(), st, old, next, all, 1000)
+	compare := func(c explain.Comparison) *explain.Compared {
+		t.Helper()
+		if c.Looks == 0 {
+			c.Looks = 1000
+		}
+		got, err := explain.Compare(t.Context(), st, &c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	got := compare(explain.Comparison{Old: old, Next: next, Who: all})
 	var want []explain.Shift
 	for _, path := range []space.Path{"team/a", "team/b"} {
 		want = append(want, explain.Shift{Space: path, User: "bob", Collection: "cards", Gains: 1},
 			explain.Shift{Space: path, User: "ada", Collection: "cards", Otherwise: 1},
 			explain.Shift{Space: path, User: "ada", Collection: "members", Gains: 1})
 	}
-	if diff := cmp.Diff(want, got); diff != "" || cut || err != nil {
-		t.Errorf("%v, %v:\n%s", cut, err, diff)
+	if diff := cmp.Diff(&explain.Compared{Shifts: want, Spaces: 2, Alike: 1}, got); diff != "" {
+		t.Error(diff)
 	}
-	back, _, err := explain.Compare(t.Context(), st, next, old, all, 1000)
-	if len(back) != len(want) || back[0].Loses != 1 || back[2].Loses != 1 || err != nil {
-		t.Errorf("the other way round: %+v, %v", back, err)
+	if users, gains, loses, otherwise := got.Totals(); users != 2 || gains != 4 || loses != 0 || otherwise != 2 {
+		t.Errorf("totals: %d users, %d, %d, %d", users, gains, loses, otherwise)
 	}
-	if got, cut, err = explain.Compare(t.Context(), st, old, next, all, 4); !cut || err != nil || len(got) < 3 {
-		t.Errorf("with a limit: %v, %v, %+v", cut, err, got)
+	back := compare(explain.Comparison{Old: next, Next: old, Who: all})
+	if s := back.Shifts; len(s) != len(want) || s[0].Loses != 1 || s[2].Loses != 1 {
+		t.Errorf("the other way round: %+v", back)
+	}
+	if got := compare(explain.Comparison{Old: old, Next: next, Who: all, Looks: 12}); len(got.Shifts) < 3 || !cmp.Equal(got.Cut, []string{"looks"}) {
+		t.Errorf("with a limit: %+v", got)
+	}
+	if got := compare(explain.Comparison{Old: old, Next: old, Who: all}); len(got.Shifts) != 0 || got.Spaces != 0 || got.Alike != 3 {
+		t.Errorf("of the same: %+v", got)
+	}
+	// Those whom relations name, and those who are there: first where they are.
+	if diff := cmp.Diff([]explain.Shift{want[0], want[3]}, compare(explain.Comparison{Old: old, Next: next, Named: true}).Shifts); diff != "" {
+		t.Error(diff)
+	}
+	present := map[space.Path][]*authz.Session{"team/b": {who("ada"), who("ada")}}
+	if diff := cmp.Diff([]explain.Shift{want[4], want[5]}, compare(explain.Comparison{Old: old, Next: next, Present: present}).Shifts); diff != "" {
+		t.Error(diff)
+	}
+	if got := compare(explain.Comparison{Old: old, Next: next, Present: present, Looks: 5}); !cmp.Equal(got.Shifts, []explain.Shift{want[4], want[5]}) || got.Cut == nil {
+		t.Errorf("who is there comes first: %+v", got)
+	}
+	if got := compare(explain.Comparison{Old: old, Next: next, Who: all, Users: 1}); len(got.Shifts) != 2 || !cmp.Equal(got.Cut, []string{"users"}) {
+		t.Errorf("with one user: %+v", got)
+	}
+	// A deadline ends it, with what has been found; a context that was cancelled is an error.
+	late, cancel := context.WithTimeout(t.Context(), -1)
+	defer cancel()
+	if got, err := explain.Compare(late, st, &explain.Comparison{Old: old, Next: next, Who: all, Looks: 1000}); err != nil || !cmp.Equal(got.Cut, []string{"time"}) {
+		t.Errorf("too late: %+v, %v", got, err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := explain.Compare(gone, st, &explain.Comparison{Old: old, Next: next, Who: all, Looks: 1000}); err == nil {
+		t.Error("nobody waits for it, and it says nothing")
 	}
 }

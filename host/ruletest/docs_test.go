@@ -29,10 +29,10 @@ func TestDocs(t *testing.T) {
 	if len(d.Tests) == 0 || len(d.Tests[0].Steps) == 0 {
 		t.Fatal("the example has no tests, or no steps")
 	}
-	if _, err := ruletest.Run(t.Context(), d); err != nil {
+	if _, err := ruletest.Run(t.Context(), d, nil); err != nil {
 		t.Error(err)
 	}
-	survivors, tried, err := ruletest.Mutate(t.Context(), d)
+	survivors, tried, err := ruletest.Mutate(t.Context(), d, nil)
 	if err != nil || tried < 30 {
 		t.Errorf("%d changes of rules were tried: %v", tried, err)
 	}

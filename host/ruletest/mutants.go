@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/mutator"
 )
 
 // A Survivor is a change of one atom of a rule that no test of the definition notices.
@@ -28,8 +29,9 @@ func (s Survivor) String() string {
 // by false and by its opposite, one at a time, and runs them. It returns what passed
 // all of them and how many changes it tried. Some survivors mean the same as the
 // rule does, for reasons that no program can see. The definition's own tests must pass.
-func Mutate(ctx context.Context, d *definition.Definition) (survivors []Survivor, tried int, err error) {
-	if _, err := Run(ctx, d); err != nil {
+// They may call the mutators.
+func Mutate(ctx context.Context, d *definition.Definition, mutators mutator.Set) (survivors []Survivor, tried int, err error) {
+	if _, err := Run(ctx, d, mutators); err != nil {
 		return nil, 0, err
 	}
 	if len(d.Tests) == 0 {
@@ -72,7 +74,7 @@ func Mutate(ctx context.Context, d *definition.Definition) (survivors []Survivor
 					s.set(&changed, tree.With(atom, instead))
 					mutant.Spaces[pattern] = changed
 					tried++
-					if _, err := Run(ctx, mutant); err == nil {
+					if _, err := Run(ctx, mutant, mutators); err == nil {
 						survivors = append(survivors, Survivor{"spaces." + pattern + "." + s.place, atom.Text, instead})
 					}
 				}

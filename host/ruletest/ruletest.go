@@ -17,6 +17,7 @@ import (
 	"github.com/syncline/syncline/authz/explain"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/store/memstore"
@@ -24,9 +25,18 @@ import (
 	"github.com/syncline/syncline/wire"
 )
 
-// Run compiles a definition and runs its tests. The error lists all that is not
-// as they say, a line each.
-func Run(ctx context.Context, d *definition.Definition) (*authz.Policy, error) {
+// Failed is the error of a definition that compiles and whose tests fail.
+type Failed struct {
+	Failures []string // all that is not as the tests say
+}
+
+func (f *Failed) Error() string {
+	return "the definition's tests fail:\n  " + strings.Join(f.Failures, "\n  ")
+}
+
+// Run compiles a definition and runs its tests, which may call these mutators. The error
+// is a *Failed if not all is as they say.
+func Run(ctx context.Context, d *definition.Definition, mutators mutator.Set) (*authz.Policy, error) {
 	p, err := authz.Compile(d)
 	if err != nil {
 		return nil, err
@@ -37,7 +47,7 @@ func Run(ctx context.Context, d *definition.Definition) (*authz.Policy, error) {
 		if name == "" {
 			name = fmt.Sprint(i + 1)
 		}
-		fail, err := Check(ctx, p, &d.Tests[i])
+		fail, err := Check(ctx, p, mutators, &d.Tests[i])
 		if err != nil {
 			fail = append(fail, err.Error())
 		}
@@ -46,7 +56,7 @@ func Run(ctx context.Context, d *definition.Definition) (*authz.Policy, error) {
 		}
 	}
 	if len(failures) > 0 {
-		return nil, fmt.Errorf("the definition's tests fail:\n  %s", strings.Join(failures, "\n  "))
+		return nil, &Failed{failures}
 	}
 	return p, nil
 }
@@ -56,24 +66,21 @@ type scene struct {
 	path  space.Path
 	store *memstore.Store
 	head  space.Cursor
-	keys  []string        // of all entries that there ever were, in order
+	names []string        // of all entries that there ever were, in order: see names.go
 	ctx   context.Context // of the test
+	known *names
+	calls *calls
 
 	policy *authz.Policy
 	rules  *authz.Rules
 }
 
-// Check runs one test under a policy and returns all that is not as it says. The
+// Check runs one test under a policy, with the mutators that it may call, and returns all that is not as it says. The
 // error means that the test itself is wrong.
-func Check(ctx context.Context, p *authz.Policy, t *definition.Test) (failures []string, err error) {
-	path, err := space.ParsePath(t.Space)
+func Check(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *definition.Test) (failures []string, err error) {
+	s, err := newScene(ctx, p, mutators, t)
 	if err != nil {
 		return nil, err
-	}
-	s := &scene{path: path, store: memstore.New(), ctx: ctx}
-	s.policy, s.rules = p, p.Rules(path)
-	if err := s.furnish(t.Entries); err != nil {
-		return nil, fmt.Errorf("entries: %w", err)
 	}
 	if failures, err = s.cases("", t.Cases, failures); err != nil {
 		return nil, err
@@ -134,17 +141,13 @@ func name(who *authz.Session) string {
 	return who.User()
 }
 
-// principal reads who a case speaks for: an object with uid, and claims.
+// principal reads who a case speaks for.
 func principal(raw jsontext.Value) (*authz.Session, error) {
-	claims := map[string]any{}
-	if raw != nil {
-		var err error
-		if claims, err = value.Parse(raw); err != nil {
-			return nil, fmt.Errorf("as: %w", err)
-		}
+	who, err := authz.ParsePrincipal(raw)
+	if err != nil {
+		return nil, fmt.Errorf("as: %w", err)
 	}
-	user, _ := claims["uid"].(string)
-	return authz.NewSession(authz.Principal{User: user, Claims: claims})
+	return who, nil
 }
 
 var sandbox = kernel.Writer{User: "test"}
@@ -155,9 +158,9 @@ func (s *scene) furnish(entries map[string]jsontext.Value) error {
 	for key, record := range entries {
 		collection, id, _ := strings.Cut(key, "/")
 		m.Ops = append(m.Ops, space.Op{Op: space.OpPut, In: collection, ID: id, Value: record})
-		s.keys = append(s.keys, key)
+		s.names = append(s.names, key)
 	}
-	slices.Sort(s.keys)
+	slices.Sort(s.names)
 	if len(m.Ops) == 0 {
 		return nil
 	}
@@ -190,7 +193,7 @@ func (s *scene) append(plan *kernel.Plan) error {
 
 func (s *scene) plan(now time.Time) *kernel.Plan {
 	limits := wire.DefaultLimits
-	limits.Ops = max(limits.Ops, len(s.keys))
+	limits.Ops = max(limits.Ops, len(s.names))
 	return kernel.NewPlan(s.head, now, store.Reader{Context: s.ctx, Store: s.store, Space: s.path}, limits)
 }
 
@@ -202,13 +205,13 @@ func (s *scene) sees(who *authz.Session, relations *authz.Relations, want []stri
 	}
 	defer view.Close()
 	for _, key := range want {
-		if !slices.Contains(s.keys, key) {
+		if !slices.Contains(s.names, key) {
 			fail("sees %s, which is no entry of the test", key)
 		}
 	}
-	for _, text := range s.keys {
-		collection, id, _ := strings.Cut(text, "/")
-		v, err := view.Get(space.Key{Collection: collection, ID: id})
+	for _, text := range s.names {
+		key := s.known.key(text)
+		v, err := view.Get(key)
 		if err != nil {
 			return err
 		}
@@ -222,8 +225,8 @@ func (s *scene) sees(who *authz.Session, relations *authz.Relations, want []stri
 		if err != nil {
 			return err
 		}
-		scope := who.In(s.rules).Scope([]string{collection}, relations)
-		_, _, does := scope.See(collection, doc)
+		scope := who.In(s.rules).Scope([]string{key.Collection}, relations)
+		_, _, does := scope.See(key.Collection, doc)
 		switch should := slices.Contains(want, text); {
 		case does && !should:
 			fail("sees %s, and should not%s", text, s.why(who, text, nil, time.Time{}))
@@ -238,7 +241,7 @@ func (s *scene) sees(who *authz.Session, relations *authz.Relations, want []stri
 
 // write tries one write on the scene.
 func (s *scene) write(who *authz.Session, relations *authz.Relations, w definition.Write, may bool, fail func(string, ...any)) error {
-	op, err := opOf(w)
+	m, err := s.mutation(w)
 	if err != nil {
 		return err
 	}
@@ -246,19 +249,34 @@ func (s *scene) write(who *authz.Session, relations *authz.Relations, w definiti
 	if err != nil {
 		return err
 	}
-	outcome, err := s.plan(now).Submit(sandbox, who.In(s.rules).Guard(relations.Fork(), now), &space.Mutation{Ops: []space.Op{op}, V: s.rules.Versions()})
+	what, why := "call "+w.Call, func() string { return "" } // the outcome says it
+	if w.Call == "" {
+		key := s.known.name(space.Key{Collection: m.Ops[0].In, ID: m.Ops[0].ID})
+		what, why = m.Ops[0].Op+" "+key, func() string { return s.why(who, key, &m.Ops[0], now) }
+	}
+	plan := s.plan(now)
+	s.calls.serve(plan, who)
+	outcome, err := plan.Submit(sandbox, who.In(s.rules).Guard(relations.Fork(), now), m)
 	if err != nil {
 		return err
 	}
 	switch applied := outcome.Kind == space.Applied; {
 	case applied && !may:
-		fail("may %s %s/%s, and should not%s", op.Op, op.In, op.ID, s.why(who, op.In+"/"+op.ID, &op, now))
+		fail("may %s, and should not%s", what, why())
 	case !applied && may:
-		fail("may not %s %s/%s, and should: %s at %q: %s%s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message, s.why(who, op.In+"/"+op.ID, &op, now))
+		fail("may not %s, and should: %s%s", what, refusal(plan, outcome), why())
 	case !applied && outcome.Code != space.CodeForbidden && outcome.Code != space.CodeNotFound && outcome.Code != w.Code:
-		fail("%s %s/%s is refused as it should be, but for another reason: %s at %q: %s", op.Op, op.In, op.ID, outcome.Code, outcome.Path, outcome.Message)
+		fail("%s is refused as it should be, but for another reason: %s", what, refusal(plan, outcome))
 	}
 	return nil
+}
+
+// refusal says why a mutation is refused; of a mutator that broke down, what its author wants to know.
+func refusal(plan *kernel.Plan, o space.Outcome) string {
+	if f := plan.Faulted(); f != nil {
+		return "the mutator broke down: " + f.Fault.Error()
+	}
+	return fmt.Sprintf("%s at %q: %s", o.Code, o.Path, o.Message)
 }
 
 // timeOf is when a write is made.
@@ -275,9 +293,8 @@ func timeOf(w definition.Write) (time.Time, error) {
 
 // why is the reason of a verdict as an operator would be told it, to be put after a failure.
 func (s *scene) why(who *authz.Session, text string, op *space.Op, now time.Time) string {
-	collection, id, _ := strings.Cut(text, "/")
 	answer, err := explain.Ask(s.ctx, s.store, s.policy, who, explain.Question{
-		Space: s.path, Key: space.Key{Collection: collection, ID: id}, Write: op, Now: now,
+		Space: s.path, Key: s.known.key(text), Write: op, Now: now,
 	})
 	if err != nil {
 		return "; it cannot be explained: " + err.Error()
@@ -285,19 +302,26 @@ func (s *scene) why(who *authz.Session, text string, op *space.Op, now time.Time
 	return ": " + answer.Why()
 }
 
-func opOf(w definition.Write) (space.Op, error) {
+// mutation makes one of a write.
+func (s *scene) mutation(w definition.Write) (*space.Mutation, error) {
 	var ops []space.Op
-	add := func(kind, key string) {
-		if key != "" {
-			collection, id, _ := strings.Cut(key, "/")
-			ops = append(ops, space.Op{Op: kind, In: collection, ID: id})
+	add := func(kind, name string) {
+		if name != "" {
+			key := s.known.key(name)
+			ops = append(ops, space.Op{Op: kind, In: key.Collection, ID: key.ID})
 		}
 	}
 	add(space.OpPut, w.Put)
 	add(space.OpPatch, w.Patch)
 	add(space.OpDelete, w.Delete)
-	if len(ops) != 1 {
-		return space.Op{}, errors.New("a write has one of put, patch and delete, with collection/id")
+	if w.Call != "" && len(ops) == 0 && w.Value == nil {
+		if s.calls.runner == nil {
+			return nil, fmt.Errorf("it calls %s, and no mutators are there to be called", w.Call)
+		}
+		return &space.Mutation{Call: w.Call, Args: w.Args}, nil
+	}
+	if len(ops) != 1 || w.Call != "" || w.Args != nil {
+		return nil, errors.New("a write has one of put, patch and delete, with collection/id, or call, with args")
 	}
 	switch ops[0].Op {
 	case space.OpPut:
@@ -305,5 +329,5 @@ func opOf(w definition.Write) (space.Op, error) {
 	case space.OpPatch:
 		ops[0].Patch = w.Value
 	}
-	return ops[0], nil
+	return &space.Mutation{Ops: ops, V: s.rules.Versions()}, nil
 }

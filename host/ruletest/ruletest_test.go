@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = ruletest.Run(t.Context(), d)
+		_, err = ruletest.Run(t.Context(), d, nil)
 		return err
 	}
 	if err := check(rules); err != nil {

@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,11 +30,11 @@ func (s *scene) step(at string, step *definition.Step, failures []string) ([]str
 			return nil, err
 		}
 	}
-	refused, err := s.commit(step)
+	v, refused, err := s.commit(step)
 	if err != nil {
 		return nil, err
 	}
-	if refused != "" {
+	if !v.Allowed {
 		return append(failures, strings.TrimSuffix(at, ", ")+": "+refused), nil
 	}
 	for i, c := range step.Cases {
@@ -67,59 +68,71 @@ func without(all, those []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(key string) bool { return slices.Contains(those, key) })
 }
 
-// commit makes one mutation of a step's writes; refused says why the rules do not allow it.
-func (s *scene) commit(step *definition.Step) (refused string, err error) {
+// commit makes one mutation of a step's writes; refused says, as a sentence, why the rules do not allow it.
+func (s *scene) commit(step *definition.Step) (v *Verdict, refused string, err error) {
 	rules, who := (authz.Development{}).Rules(s.path), (*authz.Session)(nil)
 	if step.As != nil {
 		rules = s.rules
 	}
 	if who, err = principal(step.As); err != nil {
-		return "", err
+		return nil, "", err
 	}
 	var m space.Mutation
 	for _, w := range step.Writes {
-		op, err := opOf(w)
+		one, err := s.mutation(w)
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		m.Ops = append(m.Ops, op)
+		if w.Call != "" && (len(step.Writes) > 1 || step.As == nil) {
+			return nil, "", errors.New("a call is the only write of its step, and somebody's: say as, of nobody {}")
+		}
+		m.Ops, m.V, m.Call, m.Args = append(m.Ops, one.Ops...), one.V, one.Call, one.Args
 	}
 	if len(step.Writes) == 0 {
-		return "", fmt.Errorf("a step has writes")
+		return nil, "", errors.New("a step has writes")
 	}
 	now, err := timeOf(step.Writes[0])
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	relations, err := rules.Load(view)
 	_ = view.Close()
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	m.V = s.rules.Versions()
 	plan := s.plan(now)
+	s.calls.serve(plan, who)
 	outcome, err := plan.Submit(kernel.Writer{User: who.User()}, who.In(rules).Guard(relations, now), &m)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if outcome.Kind != space.Applied {
 		why := ""
 		if step.As != nil && len(m.Ops) == 1 {
-			why = s.why(who, m.Ops[0].In+"/"+m.Ops[0].ID, &m.Ops[0], now)
+			why = s.why(who, s.known.name(space.Key{Collection: m.Ops[0].In, ID: m.Ops[0].ID}), &m.Ops[0], now)
 		}
-		return fmt.Sprintf("%s may not do this: %s at %q: %s%s", name(who), outcome.Code, outcome.Path, outcome.Message, why), nil
+		v = verdict(outcome)
+		v.Why = strings.TrimPrefix(why, ": ")
+		return v, fmt.Sprintf("%s may not do this: %s%s", name(who), refusal(plan, outcome), why), nil
 	}
+	var wrote []space.Key
 	for _, op := range m.Ops {
-		if key := op.In + "/" + op.ID; !slices.Contains(s.keys, key) {
-			s.keys = append(s.keys, key)
+		wrote = append(wrote, space.Key{Collection: op.In, ID: op.ID})
+	}
+	if m.Call != "" {
+		wrote = s.calls.wrote
+	}
+	for _, key := range wrote {
+		if name := s.known.of(key); !slices.Contains(s.names, name) {
+			s.names = append(s.names, name)
 		}
 	}
-	slices.Sort(s.keys)
-	return "", s.append(plan)
+	slices.Sort(s.names)
+	return &Verdict{Allowed: true}, "", s.append(plan)
 }
 
 // A device holds what its user may see of all collections, from the frames that a server would send it.
@@ -174,10 +187,10 @@ func (d *device) catchUp(s *scene) error {
 			clear(d.held)
 		}
 		for _, row := range diff.Put {
-			d.held[row.Key.String()] = true
+			d.held[s.known.name(row.Key)] = true
 		}
 		for _, pair := range diff.Del {
-			delete(d.held, pair.Key().String())
+			delete(d.held, s.known.name(pair.Key()))
 		}
 	}
 	head := s.head

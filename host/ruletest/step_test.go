@@ -54,7 +54,7 @@ func TestSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = ruletest.Run(t.Context(), d)
+		_, err = ruletest.Run(t.Context(), d, nil)
 		return err
 	}
 	if err := check(revocation); err != nil {
@@ -117,12 +117,12 @@ tests:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ruletest.Run(t.Context(), d); err != nil {
+	if _, err := ruletest.Run(t.Context(), d, nil); err != nil {
 		t.Error(err)
 	}
 	d.Tests[0].Cases[0].MayNot, d.Tests[0].Steps = nil, nil
 	d.Tests[0].Cases[0].May = []definition.Write{{Put: "cards/b", Value: []byte(`{"slug":"s"}`)}}
-	if _, err := ruletest.Run(t.Context(), d); err == nil || !strings.Contains(err.Error(), "unique at slug: another entry has the same slug") {
+	if _, err := ruletest.Run(t.Context(), d, nil); err == nil || !strings.Contains(err.Error(), "unique at slug: another entry has the same slug") {
 		t.Errorf("a refusal that is not expected says: %v", err)
 	}
 }

@@ -29,6 +29,9 @@ type Server interface {
 //	/quarantine    mutations that were set aside
 //	/debug/pprof/  profiles
 //	/outbox/       dead letters, if the server is a Teller
+//	/definitions   those that were in force, and changes of the present one, if the server is a Definer;
+//	/explain       why somebody may or may not, and
+//	/compare       who would gain and lose what, likewise
 //
 // extra are metrics of the store, if it has any. An error of encoding metrics is
 // logged.
@@ -54,6 +57,9 @@ func New(server Server, logger *slog.Logger, extra ...prometheus.Collector) http
 	if t, ok := server.(Teller); ok {
 		registry.MustRegister(outboxMetrics(t.Outbox()))
 		handleOutbox(mux, t)
+	}
+	if d, ok := server.(Definer); ok {
+		handleDefinitions(mux, d)
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

@@ -15,10 +15,6 @@ type Teller interface {
 	Ledger() *outbox.Ledger
 }
 
-// Header must be in each request about dead letters: a page in a browser cannot
-// set it for another origin.
-const Header = "Syncline-Admin"
-
 // handleOutbox adds
 //
 //	GET  /outbox/dead    the dead letters, one a line
@@ -69,18 +65,6 @@ func handleOutbox(mux *http.ServeMux, t Teller) {
 	mux.HandleFunc("POST /outbox/forget", change(func(r *http.Request, match func(*outbox.Letter) bool) (int, error) {
 		return t.Ledger().Forget(r.Context(), match)
 	}))
-}
-
-// ours refuses what a page in a browser of the operator's could have sent: one
-// that has no right to the header, or that took the address by a name of its own.
-func ours(h http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) || r.Header.Get(Header) != "1" {
-			answer(w, http.StatusForbidden, "dead letters are told on a loopback name, to requests with the header "+Header+": 1")
-			return
-		}
-		h(w, r)
-	}
 }
 
 func outboxMetrics(o *outbox.Outbox) prometheus.Collector {

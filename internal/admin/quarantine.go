@@ -16,15 +16,8 @@ import (
 //
 //	GET  /quarantine[?space=PATH]             a JSON array of all that is kept of each
 //	POST /quarantine/replay?space=PATH&seq=N  runs one again and says what comes of it; nothing is committed
-//
-// They hold what users wrote, so that pages in the operator's browser which were led
-// here under a name of their own get nothing.
 func quarantine(mux *http.ServeMux, h *host.Host) {
-	mux.HandleFunc("GET /quarantine", func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) {
-			answer(w, http.StatusForbidden, "ask under a loopback name")
-			return
-		}
+	mux.HandleFunc("GET /quarantine", ours(func(w http.ResponseWriter, r *http.Request) {
 		all, err := h.Quarantined(r.Context(), space.Path(r.URL.Query().Get("space")))
 		if err != nil {
 			answer(w, http.StatusInternalServerError, err.Error())
@@ -35,12 +28,8 @@ func quarantine(mux *http.ServeMux, h *host.Host) {
 			return
 		}
 		write(w, all)
-	})
-	mux.HandleFunc("POST /quarantine/replay", func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) {
-			answer(w, http.StatusForbidden, "ask under a loopback name")
-			return
-		}
+	}))
+	mux.HandleFunc("POST /quarantine/replay", ours(func(w http.ResponseWriter, r *http.Request) {
 		seq, err := strconv.ParseUint(r.URL.Query().Get("seq"), 10, 53)
 		if err != nil {
 			answer(w, http.StatusBadRequest, "seq takes the number of the commit that records the outcome")
@@ -66,7 +55,7 @@ func quarantine(mux *http.ServeMux, h *host.Host) {
 			out.Changes = append(out.Changes, Change{c.Key.Collection, c.Key.ID, c.Payload})
 		}
 		write(w, out)
-	})
+	}))
 }
 
 // Replayed is the answer to /quarantine/replay.

@@ -187,7 +187,7 @@ func TestLocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = ruletest.Run(t.Context(), a.Definition)
+	_, err = ruletest.Run(t.Context(), a.Definition, nil)
 	if got := a.Locate(err); got == nil || !strings.Contains(got.Error(), "app.ts:9:18: spaces.team/{team}.collections.cards.read: ") {
 		t.Errorf("%v", got)
 	}

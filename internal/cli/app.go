@@ -2,10 +2,15 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/syncline/syncline"
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/definition"
+	"github.com/syncline/syncline/host/history"
 	"github.com/syncline/syncline/internal/appfile"
 	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/mutator/script"
@@ -44,6 +49,18 @@ func readPolicy(path string) (*authz.Policy, error) {
 	return p, nil
 }
 
+// encodedDefinition reads a definition's file of either kind, for a server that compiles it.
+func encodedDefinition(path string) (jsontext.Value, error) {
+	app, err := readApp(path)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	if _, err := authz.Compile(app.definition); err != nil { // here, where it is known what stands where
+		return nil, usage("%w", app.locate(err))
+	}
+	return json.Marshal(app.definition, json.Deterministic(true))
+}
+
 // appOf loads the mutators of a file, if it has any.
 func appOf(file *appfile.App) (app, error) {
 	a := app{definition: file.Definition, mutators: mutator.Set{}, file: file}
@@ -67,13 +84,22 @@ func (a app) locate(err error) error {
 	return a.file.Locate(err)
 }
 
-// apply puts the app into force; one that does not compile changes nothing.
-func (a app) apply(server *syncline.Server) (warnings []string, err error) {
-	if warnings, err = server.SetDefinition(a.definition); err != nil {
-		return nil, a.locate(err)
+// script is what the mutators were loaded from, if the file has any.
+func (a app) script() string {
+	if a.file == nil || len(a.mutators) == 0 {
+		return ""
 	}
-	if a.mutators != nil {
-		err = server.SetMutators(a.mutators)
+	return a.file.Script
+}
+
+// digest tells files apart that say something else.
+func (a app) digest() string { return history.Digest(a.definition, a.script()) }
+
+// said is the app as the server takes it, from the file at path.
+func (a app) said(path string) syncline.App {
+	mutators := a.mutators
+	if mutators == nil {
+		mutators = mutator.Set{} // none, rather than those of what was in force before
 	}
-	return warnings, err
+	return syncline.App{Definition: a.definition, Mutators: mutators, Script: a.script(), Source: filepath.Base(path)}
 }

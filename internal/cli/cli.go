@@ -113,7 +113,7 @@ over the environment, the environment over the file.`,
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newDemo(s), newDev(s), newServe(s), newImport(s), newExport(s), newVerify(s), newWatch(s), newRules(s), newExplain(s), newQuarantine(s), newOutbox(s), newVersion(s),
+		newDemo(s), newDev(s), newServe(s), newImport(s), newExport(s), newVerify(s), newWatch(s), newRules(s), newExplain(s), newDefinition(s), newQuarantine(s), newOutbox(s), newVersion(s),
 	)
 	known := map[string]bool{}
 	for _, cmd := range append(root.Commands(), root) {

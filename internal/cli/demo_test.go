@@ -22,7 +22,7 @@ func TestDemoRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := ruletest.Run(context.Background(), rules)
+	policy, err := ruletest.Run(context.Background(), rules, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

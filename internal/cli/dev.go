@@ -69,11 +69,11 @@ func (o *nodeFlags) develop(ctx context.Context, s streams, path string) error {
 	fmt.Fprintf(s.out, "listening on %s\n", n.url)
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d := &dev{streams: s, name: filepath.Base(path), server: n.server, present: n.app}
+	d := &dev{streams: s, name: filepath.Base(path), definitions: n.definitions, present: n.app}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		appfile.Watch(watching, path, n.app.file.Files, d.changed)
+		appfile.Watch(watching, path, n.app.file.Files, func(file *appfile.App, err error) { d.changed(watching, file, err) })
 	}()
 	err = n.wait(ctx)
 	cancel()
@@ -84,23 +84,24 @@ func (o *nodeFlags) develop(ctx context.Context, s streams, path string) error {
 // A dev tells how a file that is being written fares.
 type dev struct {
 	streams
-	name    string
-	server  *syncline.Server
-	present app // in force
-	failed  string
+	name        string
+	definitions *definitions
+	present     app // what the file last said and the server took
+	failed      string
 }
 
 // changed takes a file that may have changed.
-func (d *dev) changed(file *appfile.App, err error) {
-	if err == nil && d.failed == "" && d.same(file) {
-		return
-	}
+func (d *dev) changed(ctx context.Context, file *appfile.App, err error) {
 	var next app
-	var warnings []string
 	if err == nil {
-		if next, err = appOf(file); err == nil {
-			warnings, err = next.apply(d.server)
+		if next, err = appOf(file); err == nil && d.failed == "" && next.digest() == d.present.digest() {
+			return
 		}
+	}
+	var done *syncline.Switched
+	if err == nil {
+		done, err = d.definitions.Switch(ctx, next.said(d.name), syncline.How{})
+		err = next.locate(err)
 	}
 	if err != nil {
 		if text := err.Error(); text != d.failed { // what was said need not be said again
@@ -109,24 +110,9 @@ func (d *dev) changed(file *appfile.App, err error) {
 		}
 		return
 	}
-	changes, err := appfile.Changes(d.present.definition, next.definition)
-	if err != nil {
-		changes = []string{err.Error()}
-	}
-	if d.present.file.Script != next.file.Script && len(next.mutators) > 0 {
-		changes = append(changes, "changed the script of the mutators")
-	}
-	if len(changes) == 0 {
-		changes = []string{"nothing has changed"}
-	}
 	d.present, d.failed = next, ""
-	fmt.Fprintf(d.out, "%s is in force:\n  %s\n", d.name, strings.Join(changes, "\n  "))
-	for _, warning := range warnings {
+	fmt.Fprintf(d.out, "%s is in force:\n  %s\n", d.name, strings.ReplaceAll(strings.TrimSuffix(switchedText(done), "\n"), "\n", "\n  "))
+	for _, warning := range done.Warnings {
 		fmt.Fprintln(d.err, "dear:", warning)
 	}
-}
-
-// same reports whether a file says what is in force.
-func (d *dev) same(file *appfile.App) bool {
-	return file.Script == d.present.file.Script && file.Definition.Version() == d.present.definition.Version()
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -11,30 +12,34 @@ import (
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/authz/explain"
+	"github.com/syncline/syncline/internal/admin"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
-	"github.com/syncline/syncline/value"
 )
 
 func newExplain(s streams) *cobra.Command {
-	var dir, file, as, write, argument string
+	var from local
+	var file, as, write, argument string
 	var at uint64
 	var version uint32
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain SPACE COLLECTION/ID",
 		Short: "Say why somebody may or may not see or write an entry",
-		Long: `Asks the rules of a definition (docs/RULES.md) about one entry in a data directory that no server has
-open, and prints the rules part by part: what each looked at, what it found, and what decided (*).
-What it prints holds what the rules looked at: it is for operators.
+		Long: `Asks the rules about one entry (docs/RULES.md), and prints them part by part: what each looked at,
+what it found, and what decided (*). A running server is asked at its admin address, about the definition in force or, with
+--definition, another; of one that is stopped name the directory with --dir, and the definition. What it prints holds what the rules looked at: it is for operators.
 
 Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
-		Example: `  syncline explain --dir data --definition app.yaml team/alpha cards/c1 --as '{"uid":"bob"}'
+		Example: `  syncline explain team/alpha cards/c1 --as '{"uid":"bob"}'
+  syncline explain --dir data --definition app.yaml team/alpha cards/c1 --as '{"uid":"bob"}'
   syncline explain --dir data --definition app.yaml team/alpha cards/c1 --as '{"uid":"bob"}' --write patch --value '{"$set":{"done":true}}'`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := need(cmd, "dir", "definition"); err != nil {
-				return err
+			if from.dir != "" {
+				if err := need(cmd, "definition"); err != nil {
+					return err
+				}
 			}
 			q := explain.Question{At: space.Seq(at), Version: version, Now: time.Now()}
 			var err error
@@ -48,21 +53,13 @@ Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
 			if q.Write, err = attempt(write, argument); err != nil {
 				return err
 			}
-			who, err := parsePrincipal(as)
+			who, err := authz.ParsePrincipal([]byte(as))
 			if err != nil {
 				return usage("--as: %w", err)
 			}
-			p, err := readPolicy(file)
+			answer, err := from.explain(cmd.Context(), file, as, who, &q)
 			if err != nil {
 				return err
-			}
-			var answer *explain.Answer
-			err = withStopped(dir, "does a server have it open?", func(st store.Store) (err error) {
-				answer, err = explain.Ask(cmd.Context(), st, p, who, q)
-				return err
-			})
-			if err != nil {
-				return usage("%w", err)
 			}
 			if asJSON {
 				if err := json.MarshalWrite(s.out, answer, json.Deterministic(true), jsontext.Multiline(true)); err != nil {
@@ -79,8 +76,8 @@ Exit codes: 0 allowed, 1 denied, 2 it could not be asked.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "dir", "", "directory that holds the data")
-	f.StringVar(&file, "definition", "", "file that says who may read and write what")
+	from.register(f)
+	f.StringVar(&file, "definition", "", "file that says who may read and write what; a running server's is the one in force")
 	f.StringVar(&as, "as", "{}", `who asks, as rules see them: {"uid": "bob", …claims}; {} is nobody`)
 	f.StringVar(&write, "write", "", "a write to ask about: put, patch or delete; without it the question is whether they may see the entry")
 	f.StringVar(&argument, "value", "", "the record of a put, or the update operators of a patch")
@@ -110,15 +107,30 @@ func attempt(write, argument string) (*space.Op, error) {
 	return op, nil
 }
 
-// parsePrincipal reads who asks: an object with uid, and claims.
-func parsePrincipal(text string) (*authz.Session, error) {
-	claims, err := value.Parse([]byte(text))
-	if err != nil {
-		return nil, err
+// explain asks the store of a stopped server, or a running one.
+func (l *local) explain(ctx context.Context, file, as string, who *authz.Session, q *explain.Question) (answer *explain.Answer, err error) {
+	if l.dir != "" {
+		p, err := readPolicy(file)
+		if err != nil {
+			return nil, err
+		}
+		err = l.withStopped(func(st store.Store) (err error) {
+			answer, err = explain.Ask(ctx, st, p, who, *q)
+			return err
+		})
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		return answer, nil
 	}
-	user, ok := claims["uid"].(string)
-	if _, has := claims["uid"]; has && !ok {
-		return nil, fmt.Errorf("uid is a string")
+	why := admin.Why{Space: q.Space, Collection: q.Key.Collection, ID: q.Key.ID, At: q.At, As: jsontext.Value(as), Write: q.Write}
+	if file != "" {
+		if why.Definition, err = encodedDefinition(file); err != nil {
+			return nil, err
+		}
 	}
-	return authz.NewSession(authz.Principal{User: user, Claims: claims})
+	if err := l.post(ctx, "/explain", nil, why, &answer); err != nil {
+		return nil, usage("%w", err)
+	}
+	return answer, nil
 }

@@ -24,6 +24,19 @@ func readMutators(path string) (mutator.Set, error) {
 	return set, nil
 }
 
+// readBoth reads a definition's file and, if it is not "", that of the mutators, which then must not be in the former.
+func readBoth(path, mutators string) (app, error) {
+	said, err := readApp(path)
+	if err != nil || mutators == "" {
+		return said, err
+	}
+	if said.file != nil {
+		return app{}, fmt.Errorf("%s may have mutators of its own: there is no place for --mutators beside it", path)
+	}
+	said.mutators, err = readMutators(mutators)
+	return said, err
+}
+
 // reloadMutators reads them again at each SIGHUP. A script that does not load changes nothing.
 func reloadMutators(ctx context.Context, log *slog.Logger, server *syncline.Server, path string) {
 	atHangups(ctx, func() {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/syncline/syncline"
@@ -22,11 +23,13 @@ const shutdownTimeout = 10 * time.Second
 type node struct {
 	log    *slog.Logger
 	server *syncline.Server
-	app    app // as it was at the start
+	app    app // as the files were at the start
 	main   *http.Server
 	admin  *http.Server // nil without one
 	url    string
 	errs   chan error // of the listeners
+
+	definitions *definitions
 }
 
 // start listens, opens the data and serves. pages, if not nil, get what is not
@@ -51,7 +54,7 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	}
 	said := o.own
 	if o.definition != "" {
-		if said, err = readApp(o.definition); err != nil {
+		if said, err = readBoth(o.definition, o.mutators); err != nil {
 			return nil, usage("%w", err)
 		}
 	}
@@ -61,12 +64,8 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 			return nil, usage("%w", err)
 		}
 	}
-	mutators := said.mutators
-	if o.mutators != "" {
-		if said.file != nil {
-			return nil, usage("--definition %s may have mutators of its own: there is no place for --mutators beside it", o.definition)
-		}
-		if mutators, err = readMutators(o.mutators); err != nil {
+	if o.definition == "" && o.mutators != "" {
+		if said.mutators, err = readMutators(o.mutators); err != nil {
 			return nil, usage("%w", err)
 		}
 	}
@@ -99,20 +98,21 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n = &node{log: log, errs: make(chan error, 2)}
 	n.server, err = syncline.Open(ctx, syncline.Options{
 		Dir: o.dir, Limits: o.limits, Retain: o.retain, CacheBytes: o.cacheBytes, Logger: log,
-		Origins: o.origins, Definition: said.definition, Tokens: tokens, Mutators: mutators, MutatorTime: o.mutatorTime,
+		Origins: o.origins, Tokens: tokens, MutatorTime: o.mutatorTime,
+		Definition: said.definition, Mutators: said.mutators, Script: said.script(), Source: o.source(), Revive: o.revive,
 		Endpoints: others.byName, HoldFor: others.holdFor, AnyoneMayReadAndWriteEverything: o.anyone,
 	})
 	if err != nil {
 		return nil, usage("%w", said.locate(err))
 	}
-	n.app = said
+	n.app, n.definitions = said, &definitions{Server: n.server, log: log, files: o}
 	if said.definition != nil {
 		warn(log, n.server.Warnings())
 	}
-	if o.definition != "" {
-		go reload(ctx, log, n.server, o.definition)
-	}
-	if o.mutators != "" {
+	switch {
+	case o.definition != "":
+		go atHangups(ctx, func() { n.definitions.hangup(ctx) })
+	case o.mutators != "":
 		go reloadMutators(ctx, log, n.server, o.mutators)
 	}
 	handler := n.server.Handler()
@@ -125,7 +125,7 @@ func (o *nodeFlags) start(ctx context.Context, log *slog.Logger, pages http.Hand
 	n.url = "http://" + listeners[0].Addr().String()
 	n.main = n.serve(listeners[0], handler)
 	if len(listeners) > 1 {
-		n.admin = n.serve(listeners[1], admin.New(n.server, log))
+		n.admin = n.serve(listeners[1], admin.New(n.definitions, log))
 		log.Info("admin address", "url", "http://"+listeners[1].Addr().String(), "paths", "/metrics /healthz /readyz /debug/pprof/")
 	}
 	log.Info("serving", "url", n.url, "dir", o.dir, "version", syncline.Version)
@@ -190,4 +190,12 @@ func (n *node) stop() error {
 		_ = n.admin.Close()
 	}
 	return err
+}
+
+// source names where the definition comes from.
+func (o *nodeFlags) source() string {
+	if o.definition == "" && o.own.definition != nil {
+		return "the program's own"
+	}
+	return filepath.Base(o.definition)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -19,7 +18,7 @@ import (
 
 // outboxFlags say which dead letters are meant, and where they are.
 type outboxFlags struct {
-	admin, dir          string
+	local
 	delivery, space, id string
 	all                 bool
 }
@@ -57,8 +56,7 @@ directory with --dir.`,
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), &o) },
 		}
 		f := sub.Flags()
-		f.StringVar(&o.admin, "admin", "127.0.0.1:4601", "admin address of the running server")
-		f.StringVar(&o.dir, "dir", "", "data directory of a server that is stopped")
+		o.register(f)
 		f.StringVar(&o.delivery, "delivery", "", "only those of this delivery")
 		f.StringVar(&o.space, "space", "", "only those of this space")
 		f.StringVar(&o.id, "id", "", "only the one with this id")
@@ -102,7 +100,7 @@ func (o *outboxFlags) dead(ctx context.Context, show func(*outbox.Letter) error)
 			return nil
 		})
 	}
-	response, err := o.ask(ctx, http.MethodGet, "dead")
+	response, err := o.ask(ctx, http.MethodGet, "/outbox/dead", o.query(), nil)
 	if err != nil {
 		return err
 	}
@@ -135,11 +133,7 @@ func (o *outboxFlags) change(ctx context.Context, s streams, verb string, do fun
 			return err
 		})
 	} else {
-		var response *http.Response
-		if response, err = o.ask(ctx, http.MethodPost, verb); err == nil {
-			err = json.UnmarshalRead(response.Body, &done)
-			_ = response.Body.Close()
-		}
+		err = o.post(ctx, "/outbox/"+verb, o.query(), nil, &done)
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(s.out, say, done.Letters)
@@ -147,37 +141,13 @@ func (o *outboxFlags) change(ctx context.Context, s streams, verb string, do fun
 	return err
 }
 
-// stopped opens the store of a server that does not run.
+// stopped opens the ledger of a server that does not run.
 func (o *outboxFlags) stopped(ctx context.Context, do func(*outbox.Ledger) error) error {
-	return withStopped(o.dir, "while a server has it open, leave --dir out", func(st store.Store) error {
+	return o.withStopped(func(st store.Store) error {
 		l, err := outbox.OpenLedger(ctx, st, nil)
 		if err == nil {
 			err = do(l)
 		}
 		return err
 	})
-}
-
-// ask asks the running server.
-func (o *outboxFlags) ask(ctx context.Context, method, verb string) (*http.Response, error) {
-	loopback, err := onLoopback(ctx, o.admin)
-	if err != nil || !loopback {
-		return nil, usage("--admin %s: want the loopback address that the server was started with", o.admin)
-	}
-	u := url.URL{Scheme: "http", Host: o.admin, Path: "/outbox/" + verb, RawQuery: o.query().Encode()}
-	request, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set(admin.Header, "1")
-	client := http.Client{Transport: &http.Transport{Proxy: nil, ResponseHeaderTimeout: time.Minute, DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, usage("no server answers at %s: %w; of one that is stopped name the directory with --dir", o.admin, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		return nil, &exit{exitFailed, fmt.Errorf("the server at %s answers %s", o.admin, response.Status)}
-	}
-	return response, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"text/tabwriter"
@@ -20,7 +19,8 @@ import (
 )
 
 func newQuarantine(s streams) *cobra.Command {
-	var address, path string
+	var at local
+	var path string
 	cmd := &cobra.Command{
 		Use:   "quarantine",
 		Short: "Look at mutations that were set aside",
@@ -28,14 +28,14 @@ func newQuarantine(s streams) *cobra.Command {
 set aside, so that those behind it go on. These commands ask the admin address of a running server. The newest 100 of each
 space are kept.`,
 	}
-	cmd.PersistentFlags().StringVar(&address, "admin", "http://127.0.0.1:4601", "the admin address of the server")
+	at.registerAdmin(cmd.PersistentFlags())
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "List them, oldest first in each space",
 		Example: "  syncline quarantine list --space team/alpha",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := quarantined(cmd.Context(), address, path)
+			all, err := at.quarantined(cmd.Context(), path)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ space are kept.`,
 		Short: "Print one, with what it takes to run it again, as JSON",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := quarantined(cmd.Context(), address, args[0])
+			all, err := at.quarantined(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ Exit codes: 0 it would be applied or rejected, 1 it breaks down still.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var again admin.Replayed
 			query := url.Values{"space": {args[0]}, "seq": {args[1]}}
-			if err := askAdmin(cmd.Context(), http.MethodPost, address, "/quarantine/replay?"+query.Encode(), &again); err != nil {
+			if err := at.post(cmd.Context(), "/quarantine/replay", query, nil, &again); err != nil {
 				return err
 			}
 			if err := printJSON(s.out, again); err != nil {
@@ -109,28 +109,7 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
-func quarantined(ctx context.Context, address, path string) (all []core.Quarantined, err error) {
-	err = askAdmin(ctx, http.MethodGet, address, "/quarantine?"+url.Values{"space": {path}}.Encode(), &all)
+func (l *local) quarantined(ctx context.Context, path string) (all []core.Quarantined, err error) {
+	err = l.get(ctx, "/quarantine", url.Values{"space": {path}}, &all)
 	return all, err
-}
-
-// askAdmin asks the admin address of a server.
-func askAdmin(ctx context.Context, method, address, path string, into any) error {
-	r, err := http.NewRequestWithContext(ctx, method, address+path, nil)
-	if err != nil {
-		return usage("--admin %q: %w", address, err)
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return fmt.Errorf("admin address %s: %w; is a server running, and with --admin?", address, err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return fmt.Errorf("admin address %s: %w", address, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("admin address %s: %s", address, body)
-	}
-	return json.Unmarshal(body, into, jsontext.AllowDuplicateNames(true))
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
-	"github.com/syncline/syncline"
 	"github.com/syncline/syncline/authz/token"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host/ruletest"
@@ -66,24 +65,6 @@ func readTokens(path string) (*token.Config, error) {
 	return &c, nil
 }
 
-// reload reads the definition again at each SIGHUP, until ctx ends. One that does
-// not compile leaves the present one in force.
-func reload(ctx context.Context, log *slog.Logger, server *syncline.Server, path string) {
-	atHangups(ctx, func() {
-		app, err := readApp(path)
-		var warnings []string
-		if err == nil {
-			warnings, err = app.apply(server)
-		}
-		if err != nil {
-			log.Error("the definition was not changed: the one before it stays in force", "error", err)
-			return
-		}
-		log.Info("the definition has changed", "version", app.definition.Version())
-		warn(log, warnings)
-	})
-}
-
 // atHangups does something at each SIGHUP, until ctx ends.
 func atHangups(ctx context.Context, do func()) {
 	again := make(chan os.Signal, 1)
@@ -108,6 +89,7 @@ func warn(log *slog.Logger, warnings []string) {
 func newRules(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Check access rules"}
 	var mutate bool
+	var mutators string
 	check := &cobra.Command{
 		Use:     "check FILE",
 		Aliases: []string{"test"},
@@ -122,11 +104,11 @@ and by its opposite, one at a time, and what no test notices is an error.`,
 		Example: "  syncline rules check app.yaml\n  syncline rules check app.ts",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			app, err := readApp(args[0])
+			app, err := readBoth(args[0], mutators)
 			if err != nil {
 				return usage("%w", err)
 			}
-			p, err := ruletest.Run(cmd.Context(), app.definition)
+			p, err := ruletest.Run(cmd.Context(), app.definition, app.mutators)
 			if err != nil {
 				return usage("%s: %w", args[0], app.locate(err))
 			}
@@ -137,7 +119,7 @@ and by its opposite, one at a time, and what no test notices is an error.`,
 			if !mutate {
 				return nil
 			}
-			survivors, tried, err := ruletest.Mutate(cmd.Context(), app.definition)
+			survivors, tried, err := ruletest.Mutate(cmd.Context(), app.definition, app.mutators)
 			if err != nil {
 				return usage("%s: %w", args[0], err)
 			}
@@ -152,6 +134,7 @@ and by its opposite, one at a time, and what no test notices is an error.`,
 		},
 	}
 	check.Flags().BoolVar(&mutate, "mutate", false, "also change the rules, one atom at a time, and see that a test fails")
-	cmd.AddCommand(check, newRulesDiff(s))
+	check.Flags().StringVar(&mutators, "mutators", "", "JavaScript file with the mutators that its tests call (docs/MUTATORS.md)")
+	cmd.AddCommand(check, newRulesDiff(s), newRulesSession(s))
 	return cmd
 }

@@ -29,8 +29,9 @@ func TestMain(m *testing.M) {
 //
 //	serve [demo] ARG…    start a server on a free port; $URL is its address, $LISTEN that
 //	                     without http://
-//	stop                 stop it with SIGTERM; it must exit with code 0
+//	halt                 stop it with SIGTERM; it must exit with code 0 (stop is testscript's own: it ends the script)
 //	crash                end it with SIGKILL
+//	hangup               send it SIGHUP
 //	start NAME ARG…      start syncline ARG…, its output goes to NAME.out and NAME.err
 //	end NAME             stop it with SIGTERM; it must exit with code 0
 //	damage FILE-PATTERN  change a byte in the middle of the matching files
@@ -50,11 +51,12 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":  scriptServe,
-			"stop":   scriptStop,
+			"halt":   scriptHalt,
 			"crash":  scriptCrash,
 			"start":  scriptStart,
 			"end":    scriptEnd,
 			"get":    scriptGet,
+			"hangup": scriptHangup,
 			"damage": scriptDamage,
 			"until":  scriptUntil,
 
@@ -89,7 +91,7 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-func scriptStop(ts *testscript.TestScript, _ bool, _ []string) {
+func scriptHalt(ts *testscript.TestScript, _ bool, _ []string) {
 	slot := ts.Value("server").(**program)
 	p := *slot
 	*slot = nil
@@ -102,6 +104,10 @@ func scriptCrash(ts *testscript.TestScript, _ bool, _ []string) {
 	slot := ts.Value("server").(**program)
 	(*slot).kill()
 	*slot = nil
+}
+
+func scriptHangup(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check((*ts.Value("server").(**program)).cmd.Process.Signal(syscall.SIGHUP))
 }
 
 func scriptStart(ts *testscript.TestScript, _ bool, args []string) {

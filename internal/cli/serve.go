@@ -58,7 +58,7 @@ waits is committed, and clients are told to come back. When storage fails it exi
 with code 1, and a fresh start recovers.
 
 The admin address serves /metrics, /healthz, /readyz and /debug/pprof/, and what
-"syncline outbox" asks.`,
+"syncline outbox", "quarantine", "definition", "explain" and "rules diff" ask.`,
 		Example: `  syncline serve --dir /var/lib/syncline
   syncline serve --dir data --listen 127.0.0.1:0 --admin "" --log-format json
   SYNCLINE_DIR=data syncline serve --config syncline.json --print-config`,

@@ -42,7 +42,7 @@ describe("the package", () => {
       expect(files).toContain(target.replace("./", ""));
     }
     expect(files.filter((file) => !/^(dist|src)\//.test(file))).toEqual(["LICENSE", "README.md", "package.json"]);
-    expect(files.filter((file) => /test|bench/.test(file))).toEqual([]);
+    expect(files.filter((file) => /test(?!ing\.)|bench/.test(file))).toEqual([]);
     expect(await readFile(join(root, "LICENSE"), "utf8")).toBe(await readFile(join(client, "../../LICENSE"), "utf8"));
     // The others are those which were linked.
     const lock = JSON.parse(await readFile(join(consumer.dir, "package-lock.json"), "utf8")) as { packages: object };
@@ -108,6 +108,7 @@ describe("TypeScript at its strictest", () => {
     import { mountDevtools } from "@syncline/client/devtools";
     import { useQuery as useReact } from "@syncline/client/react";
     import { createQuery } from "@syncline/client/solid";
+    import { openRules, type Rules, type Verdict } from "@syncline/client/testing";
     import { queryStore } from "@syncline/client/svelte";
     import { typed, type Misfit } from "@syncline/client/typed";
     import { History } from "@syncline/client/undo";
@@ -131,6 +132,8 @@ describe("TypeScript at its strictest", () => {
     queryStore(board, query).subscribe(({ total }) => total.toFixed());
     export const entry: Entry | undefined = space.get("cards", "c");
     export const others = [new History(space), snapshot, hydrated, mountDevtools, SynclineError, Board];
+    export const rules: () => Promise<Rules> = () => openRules("app.yaml");
+    export const verdict = async (): Promise<Verdict> => (await (await rules()).scene("team/a")).as({ uid: "ada" }).try({ delete: "cards/c" });
   `;
   const STRICT = {
     strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noPropertyAccessFromIndexSignature: true, noImplicitOverride: true,
@@ -161,6 +164,20 @@ describe("TypeScript at its strictest", () => {
     await consumer.write("page.ts", code);
     expect(await compile({ module: "ESNext", moduleResolution: "bundler", lib: ["ES2022", "DOM", "DOM.Iterable"], types: [] }, ["page.ts"])).toBe("");
   });
+});
+
+it("a test of rules asks the binary", async () => {
+  const binary = join(work, "syncline");
+  await run("go", ["build", "-o", binary, "./cmd/syncline"], { cwd: join(client, "../..") });
+  await consumer.write("app.yaml", 'spaces: {"team/{team}": {open: "true", collections: {cards: {read: doc.owner == auth.uid}}}}');
+  await consumer.write("rules.js", `
+    import { openRules } from "@syncline/client/testing";
+    const rules = await openRules("app.yaml", { binary: process.argv[2] });
+    const team = await rules.scene("team/a", { "cards/c": { owner: "ada" } });
+    console.log(await team.as({ uid: "ada" }).visible(), await team.as({ uid: "bob" }).visible());
+    await rules.close();
+  `);
+  expect(await consumer.run(process.execPath, ["rules.js", binary])).toBe("[ 'cards/c' ] []\n");
 });
 
 it("a Vite app carries what it uses, and works", async () => {

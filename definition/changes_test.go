@@ -1,4 +1,4 @@
-package appfile
+package definition_test
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ func TestChanges(t *testing.T) {
 	}
 	before := parse(`{"spaces":{"a/{b}":{"open":"true","collections":{"x":{"read":"true","schema":{"type":"object","required":["a"]}},"y":{"read":"true"}}}}}`)
 	after := parse(`{"spaces":{"a/{b}":{"open":"true","collections":{"x":{"read":"false","schema":{"type":"object","required":["b"]}},"z":{"read":"true"}}},"c":{}},"tests":[{"space":"c","cases":[]}]}`)
-	got, err := Changes(before, after)
+	got, err := definition.Changes(before, after)
 	want := []string{
 		"changed spaces.a/{b}.collections.x.read", "changed spaces.a/{b}.collections.x.schema",
 		"removed spaces.a/{b}.collections.y", "added spaces.a/{b}.collections.z", "added spaces.c", "added tests",
@@ -25,7 +25,7 @@ func TestChanges(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q (%v), want %q", got, err, want)
 	}
-	if got, err := Changes(after, after); err != nil || got != nil {
+	if got, err := definition.Changes(after, after); err != nil || got != nil {
 		t.Errorf("of the same: %q (%v)", got, err)
 	}
 }

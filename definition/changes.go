@@ -1,4 +1,4 @@
-package appfile
+package definition
 
 import (
 	"fmt"
@@ -8,16 +8,14 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/syncline/syncline/definition"
 )
 
 // leaves are members that are told of as a whole, whatever is inside.
 var leaves = []string{"schema", "args", "where", "tests"}
 
-// Changes tells what differs between two definitions, a line each, sorted by place:
+// Changes tells what differs between two definitions, of which nil is one that says nothing, a line each, sorted by place:
 // members that were added, removed and changed, by their path.
-func Changes(before, after *definition.Definition) ([]string, error) {
+func Changes(before, after *Definition) ([]string, error) {
 	a, err := tree(before)
 	if err != nil {
 		return nil, err
@@ -31,7 +29,10 @@ func Changes(before, after *definition.Definition) ([]string, error) {
 	return out, nil
 }
 
-func tree(d *definition.Definition) (map[string]any, error) {
+func tree(d *Definition) (map[string]any, error) {
+	if d == nil {
+		return nil, nil
+	}
 	text, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("a definition: %w", err)

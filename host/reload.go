@@ -1,0 +1,88 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/syncline/syncline/authz"
+	"github.com/syncline/syncline/host/core"
+	"github.com/syncline/syncline/kernel"
+	"github.com/syncline/syncline/space"
+)
+
+// A Switch says where in a space's order other rules came into force: the commits above
+// Seq were made under them.
+type Switch struct {
+	Space space.Path `json:"space"`
+	Seq   space.Seq  `json:"seq"`
+}
+
+// Reload has each active space take the rules that the authority has now and, if they
+// are not nil, other mutators: both at once, between two commits. What a replica may no longer see leaves
+// it; what it may see from now on is sent. It returns where the spaces switched, by path; one of
+// which there is nothing when ctx ends switches later. A space that is not active switches when it is loaded, before anything else.
+func (h *Host) Reload(ctx context.Context, mutators kernel.Caller) []Switch {
+	if mutators != nil {
+		h.mutators.Store(&held{mutators})
+	}
+	loops := h.active()
+	answers := make([]chan space.Seq, len(loops))
+	for i, l := range loops {
+		answer := make(chan space.Seq, 1)
+		answers[i] = answer
+		l.leave(func(s *core.Space) {
+			h.takeMutators(s)
+			if err := s.SetRules(h.ctx, h.opts.Authority.Rules(l.path)); err != nil {
+				h.opts.Logger.Error("a space could not take new rules; it is closed", "space", l.path, "error", err)
+				panic(err) // rather no space than one under rules that are not in force
+			}
+			answer <- s.Head().Seq
+		})
+	}
+	var out []Switch
+	for i, l := range loops {
+		select {
+		case seq := <-answers[i]:
+			out = append(out, Switch{l.path, seq})
+			continue
+		case <-l.dead: // it has been unloaded: unless it was its last turn
+		case <-ctx.Done():
+		}
+		select {
+		case seq := <-answers[i]:
+			out = append(out, Switch{l.path, seq})
+		default:
+		}
+	}
+	slices.SortFunc(out, func(a, b Switch) int { return cmp.Compare(a.Space, b.Space) })
+	return out
+}
+
+// active are the loops of all spaces that are loaded or being so.
+func (h *Host) active() []*loop {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Values(h.loops))
+}
+
+// Present tells who has which spaces open, in no order and once for each session. It stops no space.
+func (h *Host) Present() map[space.Path][]*authz.Session {
+	h.mu.Lock()
+	sessions := slices.Collect(maps.Keys(h.sessions))
+	h.mu.Unlock()
+	out := map[space.Path][]*authz.Session{}
+	for _, s := range sessions {
+		who := s.known.Load()
+		if who == nil {
+			continue
+		}
+		s.mu.Lock()
+		for path := range s.spaces {
+			out[path] = append(out[path], who)
+		}
+		s.mu.Unlock()
+	}
+	return out
+}
