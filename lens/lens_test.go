@@ -72,9 +72,11 @@ func draw(t *rapid.T) drawn {
 				}
 				gone = append(gone, f)
 				now = slices.Delete(now, i, i+1)
+				so := d
+				so.Lenses = append(slices.Clone(d.Lenses), of)
 				for v := range out.fields { // what an older version always shows it cannot take away
 					for j := range out.fields[v] {
-						if g := &out.fields[v][j]; v < int(to) && f.always && traced(g.name, f.name, d, v) {
+						if g := &out.fields[v][j]; v < int(to) && f.always && traced(g.name, f.name, so, v) {
 							g.always = true
 						}
 					}
@@ -111,7 +113,7 @@ func draw(t *rapid.T) drawn {
 	return out
 }
 
-// traced reports whether the field that version v calls was is called is before the last lens of d.
+// traced reports whether the field that version v calls was is called is after the lenses of d.
 func traced(was, is string, d definition.Versions, v int) bool {
 	for _, of := range d.Lenses {
 		for _, s := range of.Steps {
@@ -167,10 +169,10 @@ func TestLaws(t *testing.T) {
 		before := text(old)
 		for v := 1; v <= top; v++ {
 			shown, same := d.lens.Down(old, uint32(v))
-			if same != value.Equal(old, shown) {
+			if same && !value.Equal(old, shown) { // what one step wraps and the next unwraps is made anew, and equal
 				t.Fatalf("version %d: %s is shown as %s, same %t", v, text(old), text(shown), same)
 			}
-			if !same {
+			if !value.Equal(old, shown) {
 				altered++
 			}
 			back, err := d.lens.Up(shown, old, uint32(v))

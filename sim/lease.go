@@ -13,9 +13,13 @@ import (
 // forth and back, tick, and ask the server for signs of life.
 
 // leasedDefinitions are the definitions of such schedules: the same, as far as reading goes.
-var leasedDefinitions = []*authz.Policy{
-	compile(strings.Replace(definitionText(0, ""), `"cards": {`, `"cards": {"lease": "1s", `, 1)),
-	compile(strings.NewReplacer(`"cards": {`, `"cards": {"lease": "2s", `, `"register": {`, `"register": {"lease": "1s", `).Replace(definitionText(1, ""))),
+var leasedDefinitions = []*authz.Policy{compile(leasedText(0)), compile(leasedText(1))}
+
+func leasedText(i int) string {
+	if i == 0 {
+		return strings.Replace(definitionText(0, ""), `"cards": {`, `"cards": {"lease": "1s", `, 1)
+	}
+	return strings.NewReplacer(`"cards": {`, `"cards": {"lease": "2s", `, `"register": {`, `"register": {"lease": "1s", `).Replace(definitionText(1, ""))
 }
 
 // The leases of cards.
@@ -30,7 +34,7 @@ type terms struct {
 	opened time.Time     // when it asked to open the space
 	seen   time.Time     // when it asked what was answered last; zero: nothing was
 	turned bool          // the clock was, since then
-	hidden bool          // cards were, since then
+	hidden int64         // the lease under which cards were, since then; a longer one may show them again
 }
 
 // lease plans what happens to clocks and connections. It ends, lest schedules go on for ever.
@@ -103,7 +107,7 @@ func (c *client) ask(a *actor) {
 
 // contact notes that the server has answered what it was asked then.
 func (c *client) contact(asked time.Time) {
-	c.terms.seen, c.terms.turned, c.terms.hidden = asked, false, false
+	c.terms.seen, c.terms.turned, c.terms.hidden = asked, false, 0
 }
 
 // checkLease checks that cards are hidden when they must be, and only then.
@@ -121,19 +125,19 @@ func (w *world) checkLease(c *client) {
 	for _, collection := range status.Expired {
 		hidden = hidden || collection == "cards"
 	}
-	k, since := &c.terms, c.time().Sub(c.terms.seen)
+	k, since, lease := &c.terms, c.time().Sub(c.terms.seen), c.core.Leases["cards"]
 	switch {
 	case hidden && shows > 0:
 		w.fail("%s shows %d cards, and says that they are hidden", c.name, shows)
 	case !hidden && !status.Cursor.IsZero() && !k.seen.IsZero() && since > longestLease:
 		w.fail("%s hides no cards %v after it heard from the server", c.name, since)
-	case !hidden && k.hidden && !status.Cursor.IsZero():
+	case !hidden && lease > 0 && lease <= k.hidden && !status.Cursor.IsZero():
 		w.fail("%s shows cards again, and has not heard from the server", c.name)
 	case hidden && status.Live && !k.turned && since <= shortestLease:
 		w.fail("%s hides cards %v after it heard from the server", c.name, since)
 	}
 	if hidden {
-		k.hidden = true
+		k.hidden = lease
 		w.counts.hidden++
 	}
 }

@@ -19,6 +19,9 @@ const cardLens = `"version": 2, "lenses": [{"to": 2, "steps": [
 
 var lensedDefinitions = []*authz.Policy{compile(lensed(definitionText(0, ""))), compile(lensed(definitionText(1, "")))}
 
+// leasedLensedDefinitions have leases as well.
+var leasedLensedDefinitions = []*authz.Policy{compile(lensed(leasedText(0))), compile(lensed(leasedText(1)))}
+
 func lensed(text string) string {
 	return strings.Replace(text, `"cards": {`, `"cards": {`+cardLens, 1)
 }

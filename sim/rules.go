@@ -89,6 +89,8 @@ func (w *world) rules() *authz.Rules {
 
 func (w *world) definitions() []*authz.Policy {
 	switch {
+	case w.plan.leased && w.plan.lensed:
+		return leasedLensedDefinitions
 	case w.plan.leased:
 		return leasedDefinitions
 	case w.plan.called && w.plan.asked:
