@@ -22,21 +22,20 @@ type Member struct {
 	Name string // the session's public name
 	Born uint64 // sessions that began later have higher ones
 
-	client   space.ClientID
-	want     *kernel.View // what it asked for, nil for one that only pushes
-	view     *kernel.View // of a live member: what it may see of that
-	live     bool
-	gone     bool
-	expelled bool // gone, because it may not have the space open
-	outdated bool // gone, because of the versions that it speaks
-	says     space.Versions
-	cursor   space.Cursor // of a live member: where the last frame that it took ends
-	catch    *CatchUp     // of a lagging member
-	present  bool         // wants presence and casts
-	stale    bool         // has missed presence
-	waiting  int          // mutations queued
-	named    string       // the name of its rights that it was told of
-	drops    bool         // its replica understands drops
+	client  space.ClientID
+	want    *kernel.View // what it asked for, nil for one that only pushes
+	view    *kernel.View // of a live member: what it may see of that
+	live    bool
+	gone    bool
+	away    bool // gone, because it may not have the space open, or not at the versions that it speaks
+	says    space.Versions
+	cursor  space.Cursor // of a live member: where the last frame that it took ends
+	catch   *CatchUp     // of a lagging member
+	present bool         // wants presence and casts
+	stale   bool         // has missed presence
+	waiting int          // mutations queued
+	named   string       // the name of its rights that it was told of
+	drops   bool         // its replica understands drops
 }
 
 // Sees is what a member may see now of what it asked for, nil for one that only pushes.

@@ -128,14 +128,14 @@ func (s *Space) outdate(m *Member, why error) {
 	e.Space = string(s.cfg.Path)
 	m.Sink.Send(wire.Encode(&e))
 	s.Leave(m)
-	m.outdated = true
+	m.away = true
 }
 
 // expel sends a member away that may not have the space open any more.
 func (s *Space) expel(m *Member) {
 	m.Sink.Send(wire.Encode(Forbidden(s.cfg.Path)))
 	s.Leave(m)
-	m.expelled = true
+	m.away = true
 }
 
 // index finds the live views that a changed entry may concern.

@@ -110,10 +110,9 @@ func (s *Space) Idle() bool { return s.members.len() == 0 && len(s.queue) == 0 &
 // then as it was. A member that has left cannot come back.
 func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	switch {
-	case m.expelled:
-		return Forbidden(s.cfg.Path)
-	case m.outdated:
-		return &wire.Error{Code: wire.CodeOverloaded, RetryMS: retryMS, Message: "this session was sent away for its version: open the space again"}
+	case m.away:
+		// The session gives its place up with this, and gets another one; who is not let in learns it then.
+		return &wire.Error{Code: wire.CodeOverloaded, RetryMS: retryMS, Message: "this session was sent away: open the space again"}
 	case m.gone:
 		return nil // its session ended while the request waited
 	}
