@@ -13,7 +13,7 @@ import (
 // entry, and neither takes the field away nor learns of it.
 func TestHiddenFieldsStay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, interfering)
+		w := newWorld(t, interfering, 2)
 		w.root(space.Op{Op: space.OpPut, In: "members", ID: "m", Value: []byte(`{"user":"p","project":"x"}`)})
 		w.root(space.Op{Op: space.OpPut, In: "cards", ID: "c", Value: []byte(`{"n":4,"owner":"o","project":"x","secret":"hush"}`)})
 		n := 4
