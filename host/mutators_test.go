@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -162,7 +161,7 @@ func TestCallRights(t *testing.T) {
 // TestQuarantine: what breaks down is set aside with its outcome, whole, and can be run again.
 func TestQuarantine(t *testing.T) {
 	overEach(t, func(t *testing.T, s store.Store) {
-		var log bytes.Buffer
+		var log journal
 		h := newHost(t, host.Options{Store: s, Mutators: mutators(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		who := mustIdentify(t)
 		id := client("q")
