@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -250,22 +252,24 @@ func dialText(t *testing.T, s *server, text string) []byte {
 
 // TestLogInjection: what a client names makes no line and no control sequence in the log, and its secrets are not in it.
 func TestLogInjection(t *testing.T) {
-	for form, handler := range map[string]func(*bytes.Buffer) slog.Handler{
-		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
-		"json": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+	for form, handler := range map[string]func(io.Writer) slog.Handler{
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
 	} {
 		t.Run(form, func(t *testing.T) {
-			var log bytes.Buffer
+			var log journal
 			logger := slog.New(handler(&log))
 			st := memstore.New()
-			s := serve(t, options{offline: true, host: host.Options{Store: st, Logger: logger}, transport: transport.Options{Logger: logger}})
-			s.do("PUT", rest+"cards/x", "{}")
+			var broken atomic.Bool
 			st.Fault = func(op string) error {
-				if op == "view" {
+				if broken.Load() && op == "view" {
 					return errors.New("broken")
 				}
 				return nil
 			}
+			s := serve(t, options{offline: true, host: host.Options{Store: st, Logger: logger}, transport: transport.Options{Logger: logger}})
+			s.do("PUT", rest+"cards/x", "{}")
+			broken.Store(true)
 			for _, id := range []string{"x%0Alevel=INFO%20msg=forged", "x%0D%0Ay", "x%1B%5B2J", "x%C2%9B2J", "x%E2%80%A8y", "x%22%20level=INFO", "x%E2%80%AEy", "plain"} {
 				for _, method := range []string{"GET", "HEAD"} {
 					s.do(method, rest+"cards/"+id, "", "Authorization", "Bearer geheim", "Syncline-User", "u", "Syncline-Session", "geheim", "User-Agent", "geheim\x1b[2J")
@@ -309,4 +313,23 @@ func TestTokenInURL(t *testing.T) {
 			t.Errorf("%s: %s", name, wire.Encode(e))
 		}
 	}
+}
+
+// A journal is what a server has logged so far.
+type journal struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.text = append(j.text, line...)
+	return len(line), nil
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return string(j.text)
 }
