@@ -4,19 +4,19 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { violations } from "./axe.js";
 import { type CitiesFile, writeCities } from "./cities.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { eventually, launch, type Look, Window } from "./window.js";
 
 const LOOKS = (["light", "dark"] as const).flatMap((colorScheme) => [false, true].map((phone) => [`${colorScheme}, ${phone ? "phone" : "desktop"}`, { colorScheme, phone }] as const));
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 let file: CitiesFile;
 let window: Window;
 
 beforeAll(async () => {
   file = await writeCities(300);
-  [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities: file.path }), launch()]);
 });
 
 afterEach(() => window?.close());

@@ -3,20 +3,20 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CitiesFile, writeCities } from "./cities.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { eventually, launch, Window } from "./window.js";
 
 const CITIES = 5000;
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 let file: CitiesFile;
 let ada: Window;
 let bob: Window;
 
 beforeAll(async () => {
   file = await writeCities(CITIES);
-  [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities: file.path }), launch()]);
 });
 
 afterAll(async () => {

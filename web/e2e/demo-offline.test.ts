@@ -3,20 +3,20 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CitiesFile, writeCities } from "./cities.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { eventually, launch, Window } from "./window.js";
 
 const FILES = ["/access.css", "/access.html", "/access.js", "/app.css", "/app.js", "/board.css", "/board.js", "/cities.css", "/cities.html", "/cities.js", "/icon.svg", "/index.html", "/react.js", "/regions.json", "/syncline.js"];
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 let file: CitiesFile;
 let ada: Window;
 let bob: Window;
 
 beforeAll(async () => {
   file = await writeCities(500);
-  [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities: file.path }), launch()]);
   [ada, bob] = await Promise.all([Window.open(browser, `${server.url}/`, "ada"), Window.open(browser, `${server.url}/`, "ben")]);
 });
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { violations } from "./axe.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { eventually, launch, type Look, Window } from "./window.js";
 
 const images = join(import.meta.dirname, "../../docs/images");
@@ -16,10 +16,10 @@ const pictures = process.env["SCREENSHOTS"] === "1";
 const [ALL, ARCHIVE] = [498, 483];
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 
 beforeAll(async () => {
-  [server, browser] = await Promise.all([DemoServer.start({ cities: "none" }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities: "none" }), launch()]);
 });
 
 afterAll(async () => {

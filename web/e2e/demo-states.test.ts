@@ -3,17 +3,17 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type CitiesFile, writeCities } from "./cities.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { eventually, launch, Window } from "./window.js";
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 let file: CitiesFile;
 let window: Window | undefined;
 
 beforeAll(async () => {
   file = await writeCities(100);
-  [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities: file.path }), launch()]);
 });
 
 afterEach(async () => {

@@ -3,18 +3,18 @@
 import type { Browser, CDPSession, Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CitiesFile, writeCities } from "./cities.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { box, eventually, launch, Window } from "./window.js";
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 let file: CitiesFile;
 let ada: Window;
 let touch: CDPSession;
 
 beforeAll(async () => {
   file = await writeCities(200);
-  [server, browser] = await Promise.all([DemoServer.start({ cities: file.path }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities: file.path }), launch()]);
   ada = await Window.open(browser, `${server.url}/`, "ada", 30_000, { phone: true });
   touch = await ada.context.newCDPSession(ada.page);
 });

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { box, eventually, launch, Window } from "./window.js";
 
 const images = join(import.meta.dirname, "../../docs/images");
@@ -15,10 +15,10 @@ const cities = createRequire(join(import.meta.dirname, "../demo/package.json")).
 const pictures = process.env["SCREENSHOTS"] === "1";
 
 let browser: Browser;
-let server: DemoServer;
+let server: Server;
 
 beforeAll(async () => {
-  [server, browser] = await Promise.all([DemoServer.start({ cities }), launch()]);
+  [server, browser] = await Promise.all([Server.demo({ cities }), launch()]);
 });
 
 afterAll(async () => {

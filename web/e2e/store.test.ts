@@ -12,7 +12,7 @@ import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Chromium, type Tab } from "./chromium.js";
-import { DemoServer } from "./server.js";
+import { Server } from "./server.js";
 import { eventually } from "./window.js";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 20);
@@ -32,14 +32,14 @@ const BUILDS: { readonly [name: string]: readonly (readonly [file: RegExp, from:
   ],
 };
 
-let server: DemoServer;
+let server: Server;
 const scripts = new Map<string, string>();
 let chrome: Chromium;
 let space: string;
 let count = 0;
 
 beforeAll(async () => {
-  server = await DemoServer.start({ cities: "none" });
+  server = await Server.open();
   for (const name of Object.keys(BUILDS)) scripts.set(name, await bundle(name));
 });
 afterAll(() => server.remove());
