@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -26,41 +27,31 @@ type Relations struct {
 // Load reads what the relations hold, and the constraints count, as of a snapshot. It goes through each collection
 // that either looks at once.
 func (r *Rules) Load(s kernel.Snapshot) (*Relations, error) {
-	out := &Relations{rules: r}
 	if r.kind == nil {
-		return out, nil
+		return &Relations{rules: r}, nil
 	}
-	out.facts = r.kind.constraints.Index()
-	collections := map[string]bool{}
-	for _, rel := range r.kind.relations {
-		collections[rel.in] = true
-	}
-	for name := range r.kind.constraints.Collections {
-		collections[name] = true
-	}
-	for collection := range collections {
-		for e, err := range s.Scan(collection, "") {
-			if err == nil {
-				err = out.load(e)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
+	out, _, err := r.relate(s, r.kind.constraints.Index(), r.kind.constraints.Collections, func() bool { return true })
+	return out, err
 }
 
 // Relate is Load without the constraints, for those who only look: next is called before each entry and
 // ends it, with whole false, when it returns false.
 func (r *Rules) Relate(s kernel.Snapshot, next func() bool) (out *Relations, whole bool, err error) {
-	out = &Relations{rules: r}
 	if r.kind == nil {
-		return out, true, nil
+		return &Relations{rules: r}, true, nil
 	}
+	return r.relate(s, nil, func(func(string) bool) {}, next)
+}
+
+// relate goes through the collections of relations and those others, once each.
+func (r *Rules) relate(s kernel.Snapshot, facts *constraint.Index, others iter.Seq[string], next func() bool) (out *Relations, whole bool, err error) {
+	out = &Relations{rules: r, facts: facts}
 	collections := map[string]bool{}
 	for _, rel := range r.kind.relations {
 		collections[rel.in] = true
+	}
+	for name := range others {
+		collections[name] = true
 	}
 	for _, collection := range slices.Sorted(maps.Keys(collections)) {
 		for e, err := range s.Scan(collection, "") {

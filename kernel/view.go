@@ -57,12 +57,12 @@ func CompileView(source space.View, limits wire.Limits) (*View, error) {
 		}
 		normal[i].Where = []byte(where.String())
 	}
-	for i := range normal {
-		for j := range normal[:i] {
-			if normal[i].In == normal[j].In && max(1, normal[i].V) != max(1, normal[j].V) {
-				return nil, &wire.Error{Code: wire.CodeBadView, Message: fmt.Sprintf("two versions of %s in one view", normal[i].In)}
-			}
+	versions := space.Versions{}
+	for _, part := range normal {
+		if known, there := versions[part.In]; there && known != max(1, part.V) {
+			return nil, &wire.Error{Code: wire.CodeBadView, Message: fmt.Sprintf("two versions of %s in one view", part.In)}
 		}
+		versions[part.In] = max(1, part.V)
 	}
 	normal = normal.Canonical()
 	v := &View{id: normal.ID(), source: normal, parts: make(map[string]part, len(normal))}

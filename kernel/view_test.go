@@ -78,3 +78,24 @@ func TestViewID(t *testing.T) {
 		t.Error("different views have one id")
 	}
 }
+
+// TestOneVersion: a view speaks one version of a collection; the first has two spellings.
+func TestOneVersion(t *testing.T) {
+	where := []byte(`{"n":1}`)
+	for _, c := range []struct {
+		view space.View
+		ok   bool
+	}{
+		{space.View{{In: "a", V: 2}, {In: "a", V: 2}}, true},
+		{space.View{{In: "a"}, {In: "a", V: 1}}, true},
+		{space.View{{In: "a", V: 2}, {In: "b", V: 3}}, true},
+		{space.View{{In: "a"}, {In: "a", V: 2}}, false},
+		{space.View{{In: "a", V: 3}, {In: "a", V: 2}}, false},
+		{space.View{{In: "a", V: 2, Where: where}, {In: "a"}}, false},
+		{space.View{{In: "a", V: 2, Where: where}, {In: "a", Where: where}}, false},
+	} {
+		if _, err := kernel.CompileView(c.view, wire.DefaultLimits); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.view, err)
+		}
+	}
+}

@@ -55,7 +55,7 @@ func Encode(message any) []byte {
 	default:
 		panic(fmt.Sprintf("wire: %T is not a message", message))
 	}
-	b, err := json.Marshal(message, lenient, json.Deterministic(true))
+	b, err := json.Marshal(message, lenient)
 	if err != nil {
 		// Only a raw value that never went through a decoder can be unencodable.
 		panic(fmt.Sprintf("wire: encode %T: %v", message, err))

@@ -387,8 +387,9 @@ func (c *CatchUp) whole(ctx context.Context, at space.Cursor, yield func([]byte,
 	if err != nil {
 		return err
 	}
-	now = c.rights.Load().Lifted(now)
-	next, err := scope(c.want, c.rights.Load(), now)
+	rights := c.rights.Load()
+	now = rights.Lifted(now)
+	next, err := scope(c.want, rights, now)
 	_ = now.Close()
 	if err != nil {
 		return err

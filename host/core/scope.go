@@ -105,7 +105,9 @@ func (s *Space) SetRules(ctx context.Context, rules *authz.Rules) error {
 	}
 	for m := range s.members.all {
 		if err := s.spoken(m.want); err != nil {
-			s.outdate(m, err)
+			e := *asError(err)
+			e.Space = string(s.cfg.Path)
+			s.dismiss(m, &e)
 			continue
 		}
 		s.Renew(m, nil)
@@ -121,19 +123,12 @@ func (s *Space) spoken(want *kernel.View) error {
 	return s.cfg.Rules.Spoken(want.Collections(), want.Versions())
 }
 
-// outdate sends a member away whose version is no longer spoken, or not yet any more. It keeps
-// what it has, and may come back.
-func (s *Space) outdate(m *Member, why error) {
-	e := *asError(why)
-	e.Space = string(s.cfg.Path)
-	m.Sink.Send(wire.Encode(&e))
-	s.Leave(m)
-	m.away = true
-}
-
 // expel sends a member away that may not have the space open any more.
-func (s *Space) expel(m *Member) {
-	m.Sink.Send(wire.Encode(Forbidden(s.cfg.Path)))
+func (s *Space) expel(m *Member) { s.dismiss(m, Forbidden(s.cfg.Path)) }
+
+// dismiss sends a member away, who is told why. It may come back.
+func (s *Space) dismiss(m *Member, why *wire.Error) {
+	m.Sink.Send(wire.Encode(why))
 	s.Leave(m)
 	m.away = true
 }

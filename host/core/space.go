@@ -130,8 +130,6 @@ func (s *Space) Open(ctx context.Context, m *Member, req *wire.Open) error {
 	var collections []string
 	if want != nil {
 		collections = want.Collections()
-	}
-	if want != nil {
 		rights = rights.Speaking(want.Versions())
 	}
 	scope := rights.Scope(collections, s.relations)
