@@ -21,6 +21,7 @@ var floors = [][]string{
 	{"selector", "space", "lens"},
 	{"wire"},
 	{"kernel"},
+	{"authz/pattern"},
 	{"store", "authz/constraint", "authz/rule", "authz/schema", "authz/token", "webhook"},
 	{"authz"},
 	{"store/internal/gate", "store/internal/hints", "store/internal/rows"},

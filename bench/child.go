@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/syncline/syncline/internal/cli"
+	"github.com/syncline/syncline/internal/cputime"
 )
 
 // childEnv, when set, makes this program one of the servers.
@@ -196,7 +197,7 @@ func child(kind string) error {
 			}
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			a = answer{CPU: cpuTime(), RSS: resident(os.Getpid()), Heap: int64(m.HeapAlloc + m.StackInuse)}
+			a = answer{CPU: cputime.Used(), RSS: resident(os.Getpid()), Heap: int64(m.HeapAlloc + m.StackInuse)}
 			s.count(&a)
 		default:
 			a, err = s.do(o)

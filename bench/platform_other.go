@@ -5,10 +5,7 @@ package main
 import (
 	"os"
 	"syscall"
-	"time"
 )
-
-func cpuTime() time.Duration { return 0 }
 
 func resident(int) int64 { return 0 }
 

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/syncline/syncline/internal/cputime"
 )
 
 // A side is one of what is compared: work does the k-th of its pieces of work, on any goroutine.
@@ -36,10 +38,10 @@ func inTurns(b *testing.B, callers, pieces int, sides ...side) {
 	b.ResetTimer()
 	for range b.N {
 		for i := range sides {
-			began, cpu := time.Now(), cpuTime()
+			began, cpu := time.Now(), cputime.Used()
 			round(i)
 			took[i] += time.Since(began)
-			used[i] += cpuTime() - cpu
+			used[i] += cputime.Used() - cpu
 		}
 	}
 	all := float64(b.N*callers*pieces) * 1e3

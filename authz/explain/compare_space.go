@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -93,17 +94,25 @@ func (r *comparing) entries(view store.View, collection string, looks int, under
 		if !r.look(looks) {
 			return errEnough
 		}
-		var docs [2]map[string]any
-		for i, rules := range under {
-			v, err := rules.Lift(e.Key, e.Version)
-			if err == nil {
-				docs[i], err = kernel.Doc(e.Key, v)
-			}
-			if err != nil {
+		was, err := under[0].Lift(e.Key, e.Version)
+		if err != nil {
+			return err
+		}
+		is, err := under[1].Lift(e.Key, e.Version)
+		if err != nil {
+			return err
+		}
+		old, err := kernel.Doc(e.Key, was)
+		if err != nil {
+			return err
+		}
+		next := old
+		if !bytes.Equal(is.Payload, was.Payload) { // rarely: the version of the collection is another one
+			if next, err = kernel.Doc(e.Key, is); err != nil {
 				return err
 			}
 		}
-		each(docs[0], docs[1])
+		each(old, next)
 	}
 	return nil
 }

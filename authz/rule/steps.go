@@ -1,22 +1,23 @@
 package rule
 
 import (
-	"fmt"
-	"regexp"
-
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
+
+	"github.com/syncline/syncline/authz/pattern"
 )
 
 // CEL's cost of a call is counted when it has been made, and knows neither how large a regular expression gets
 // with its counts ("a{1,1000}b") nor how long texts get that are put together. Whoever writes the texts
 // could have an evaluation take seconds. So these two are charged for, before and as they run.
 
-// maxSteps bounds one evaluation: bytes of text put together, and bytes matched times instructions of
-// the regular expression. Go's regexp takes a few nanoseconds for one.
+// maxSteps bounds one evaluation: bytes of text put together, and what regular expressions take (pattern.Steps).
 const maxSteps = 1 << 18
+
+// maxPattern bounds one regular expression, in instructions.
+const maxPattern = maxSteps >> 4
 
 // stepsVar is how a call finds what its evaluation has left; no rule can name it.
 const stepsVar = "@steps"
@@ -51,7 +52,7 @@ func bounded(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error)
 				return i, nil
 			}
 			var err error
-			if m.fixed, err = compilePattern(string(text)); err != nil {
+			if m.fixed, err = pattern.Compile(string(text), maxPattern); err != nil {
 				return nil, err
 			}
 		}
@@ -71,28 +72,10 @@ func (c concatenation) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	return v
 }
 
-// A pattern is a regular expression and the number of its instructions.
-type pattern struct {
-	re   *regexp.Regexp
-	size int
-}
-
-func compilePattern(text string) (*pattern, error) {
-	size, err := types.RegexProgramSize(text)
-	if err != nil {
-		return nil, err
-	}
-	if size > maxSteps>>4 {
-		return nil, fmt.Errorf("a regular expression of %d instructions; the limit is %d", size, maxSteps>>4)
-	}
-	re, err := regexp.Compile(text)
-	return &pattern{re, size}, err
-}
-
 // matching is s.matches(pattern).
 type matching struct {
 	interpreter.InterpretableCall
-	fixed *pattern // nil: it is not known before
+	fixed *pattern.Pattern // nil: it is not known before
 }
 
 // Function is not that of the library's, which would put a call of its own in place of this one.
@@ -114,7 +97,7 @@ func (m matching) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 			return errSteps
 		}
 		var err error
-		if p, err = compilePattern(string(text)); err != nil {
+		if p, err = pattern.Compile(string(text), maxPattern); err != nil {
 			return types.WrapErr(err)
 		}
 	}
@@ -122,8 +105,8 @@ func (m matching) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	if !ok {
 		return m.InterpretableCall.Exec(frame)
 	}
-	if !charge(frame, (len(text)+1)*p.size) {
+	if !charge(frame, p.Steps(string(text))) {
 		return errSteps
 	}
-	return types.Bool(p.re.MatchString(string(text)))
+	return types.Bool(p.MatchString(string(text)))
 }

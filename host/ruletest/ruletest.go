@@ -95,12 +95,7 @@ func Check(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *defini
 
 // cases asks cases of the scene as it is now, and adds what is not as they say.
 func (s *scene) cases(at string, cases []definition.Case, failures []string) ([]string, error) {
-	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
-	if err != nil {
-		return nil, err
-	}
-	defer view.Close()
-	relations, err := s.rules.Load(view)
+	relations, err := s.relations(s.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +172,16 @@ func (s *scene) furnish(entries map[string]jsontext.Value) error {
 		return fmt.Errorf("%s: %s", outcome.Path, outcome.Message)
 	}
 	return s.append(plan)
+}
+
+// relations are those of the scene as it is now, under some rules.
+func (s *scene) relations(rules *authz.Rules) (*authz.Relations, error) {
+	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	return rules.Load(view)
 }
 
 // append commits a plan. What tests write is of the present versions.

@@ -69,12 +69,7 @@ func (s *Scene) Visible(as jsontext.Value) ([]string, error) {
 
 // Try says what would become of a write; nothing changes.
 func (s *Scene) Try(as jsontext.Value, w definition.Write) (*Verdict, error) {
-	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
-	if err != nil {
-		return nil, err
-	}
-	defer view.Close()
-	relations, err := s.rules.Load(view)
+	relations, err := s.relations(s.rules)
 	if err != nil {
 		return nil, err
 	}

@@ -95,12 +95,7 @@ func (s *scene) commit(step *definition.Step) (v *Verdict, refused string, err e
 	if err != nil {
 		return nil, "", err
 	}
-	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
-	if err != nil {
-		return nil, "", err
-	}
-	relations, err := rules.Load(view)
-	_ = view.Close()
+	relations, err := s.relations(rules)
 	if err != nil {
 		return nil, "", err
 	}
