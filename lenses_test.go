@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,27 +96,17 @@ func putOn(t *testing.T, s *replica.Space, id, record string) *replica.Pending {
 
 // TestLenses: clients of two versions write and read side by side, each in its own form.
 func TestLenses(t *testing.T) {
-	s, err := syncline.Open(t.Context(), syncline.Options{Dir: t.TempDir(), Definition: versioned(t, 0)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(s.Handler())
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		web.Close()
-	})
+	s, url := serve(t, syncline.Options{Definition: versioned(t, 0)})
 	dir := t.TempDir()
-	oldApp, old, _ := appOf(t, web.URL, filepath.Join(dir, "old"), "ann", 1, false)
-	_, boss, _ := appOf(t, web.URL, filepath.Join(dir, "boss"), "boss", 1, false)
+	oldApp, old, _ := appOf(t, url, filepath.Join(dir, "old"), "ann", 1, false)
+	_, boss, _ := appOf(t, url, filepath.Join(dir, "boss"), "boss", 1, false)
 	putOn(t, old, "a", `{"color":"red","state":"done","text":"A","who":"ann"}`)
 	putOn(t, boss, "b", `{"note":"hush","text":"B"}`)
 	first := `a{"color":"red","state":"done","text":"A","who":"ann"} b{"text":"B"}`
 	eventually(t, "what was written", func() string { return shows(old) }, first)
 
 	// A program that is ahead of the server waits, and keeps what it makes.
-	newApp, next, endNew := appOf(t, web.URL, filepath.Join(dir, "new"), "cy", 2, false)
+	newApp, next, endNew := appOf(t, url, filepath.Join(dir, "new"), "cy", 2, false)
 	early := putOn(t, next, "c", `{"due":"soon","state":1,"title":{"plain":"C"},"who":["cy","dee"]}`)
 	eventually(t, "ahead", func() string {
 		return fmt.Sprint(errors.Is(next.Status().Err, replica.ErrServerOutdated), next.Status().Pending)
@@ -164,15 +152,15 @@ func TestLenses(t *testing.T) {
 
 	// REST, by the parameter v.
 	for query, want := range map[string]string{"": `{"color":"blue","state":"done","text":"C2","who":"cy"}`, "?v=2": `{"due":"later","state":1,"title":{"plain":"C2"},"who":["cy","dee","eve"]}`} {
-		if status, text := restAs(t, http.MethodGet, web.URL+"/v1/spaces/team/alpha/-/cards/c"+query, ""); status != 200 || text != want {
+		if status, text := restAs(t, http.MethodGet, url+"/v1/spaces/team/alpha/-/cards/c"+query, ""); status != 200 || text != want {
 			t.Errorf("%q: %d %s", query, status, text)
 		}
 	}
-	if status, text := restAs(t, http.MethodGet, web.URL+`/v1/spaces/team/alpha/-/cards?where={"text":"C2"}`, ""); status != 200 || !strings.Contains(text, `"id":"c"`) {
+	if status, text := restAs(t, http.MethodGet, url+`/v1/spaces/team/alpha/-/cards?where={"text":"C2"}`, ""); status != 200 || !strings.Contains(text, `"id":"c"`) {
 		t.Errorf("%d %s", status, text)
 	}
 	for v, want := range map[int]int{3: 503, 0: 400} {
-		if status, text := restAs(t, http.MethodGet, fmt.Sprintf("%s/v1/spaces/team/alpha/-/cards/c?v=%d", web.URL, v), ""); status != want {
+		if status, text := restAs(t, http.MethodGet, fmt.Sprintf("%s/v1/spaces/team/alpha/-/cards/c?v=%d", url, v), ""); status != want {
 			t.Errorf("%d %s", status, text)
 		}
 	}
@@ -189,7 +177,7 @@ func TestLenses(t *testing.T) {
 	if got := shows(old); got != held+` e{"text":"E"}` || old.Status().Pending != 1 {
 		t.Errorf("%s, %+v", got, old.Status())
 	}
-	if status, _ := restAs(t, http.MethodPut, web.URL+"/v1/spaces/team/alpha/-/cards/f", `{}`); status != http.StatusUpgradeRequired {
+	if status, _ := restAs(t, http.MethodPut, url+"/v1/spaces/team/alpha/-/cards/f", `{}`); status != http.StatusUpgradeRequired {
 		t.Errorf("status %d", status)
 	}
 	if err := oldApp.Close(); err != nil {
@@ -199,7 +187,7 @@ func TestLenses(t *testing.T) {
 	newApp.GoOffline()
 	putOn(t, next, "g", `{"due":1,"title":{"plain":"G"}}`)
 	endNew()
-	_, next, _ = appOf(t, web.URL, filepath.Join(dir, "new"), "cy", 3, false)
+	_, next, _ = appOf(t, url, filepath.Join(dir, "new"), "cy", 3, false)
 	eventually(t, "what version 2 made", func() string {
 		return fmt.Sprint(strings.Contains(shows(next), `g{"due":1,"title":{"plain":"G"}}`), next.Status().Pending)
 	}, "true 0")
@@ -207,30 +195,20 @@ func TestLenses(t *testing.T) {
 
 // TestOutdatedQueue: what was made at a version that has ended goes to the rejected list once the program is another.
 func TestOutdatedQueue(t *testing.T) {
-	s, err := syncline.Open(t.Context(), syncline.Options{Dir: t.TempDir(), Definition: versioned(t, 0)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(s.Handler())
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		web.Close()
-	})
+	s, url := serve(t, syncline.Options{Definition: versioned(t, 0)})
 	file := filepath.Join(t.TempDir(), "device")
-	_, old, end := appOf(t, web.URL, file, "ann", 1, false)
+	_, old, end := appOf(t, url, file, "ann", 1, false)
 	if _, err := putOn(t, old, "a", `{"text":"A"}`).Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	end()
-	_, old, end = appOf(t, web.URL, file, "ann", 1, true)
+	_, old, end = appOf(t, url, file, "ann", 1, true)
 	putOn(t, old, "b", `{"text":"B"}`)
 	end()
 	if _, err := s.SetDefinition(versioned(t, 2)); err != nil {
 		t.Fatal(err)
 	}
-	app, next, _ := appOf(t, web.URL, file, "ann", 3, true)
+	app, next, _ := appOf(t, url, file, "ann", 3, true)
 	if got := shows(next); got != "" {
 		t.Errorf("what is of another version shows as %s", got)
 	}
@@ -246,19 +224,5 @@ func TestOutdatedQueue(t *testing.T) {
 
 func restAs(t *testing.T, method, url, body string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Syncline-User", "ann")
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(text)
+	return request(t, method, url, body, "Syncline-User", "ann")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/hook"
 	"github.com/syncline/syncline/internal/testclient"
+	"github.com/syncline/syncline/internal/testlog"
 	"github.com/syncline/syncline/outbox"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/webhook"
@@ -96,13 +97,13 @@ func TestHooks(t *testing.T) {
 		}
 	})
 	receiver := newHookReceiver(t, func(string) (int, string) { return 204, "" })
-	var log lines
+	var log testlog.Log
 	dir := t.TempDir()
 	opts := syncline.Options{
 		Dir: dir, Definition: hookedDefinition(t), Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Endpoints: map[string]webhook.Endpoint{"receiver": receiver.endpoint(), "judge": judge.endpoint()},
 	}
-	url := serve(t, opts)
+	_, url := serve(t, opts)
 	c := dial(t, url, "ada")
 	if err := c.Send(&wire.Open{Space: "team/alpha", Client: client}); err != nil {
 		t.Fatal(err)
@@ -141,30 +142,12 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // TestSlowHook: while one mutation waits for an answer, others do not.
 func TestSlowHook(t *testing.T) {
 	free := make(chan struct{})
 	judge := newHookReceiver(t, func(string) (int, string) { <-free; return 200, `{"allow":true}` })
 	receiver := newHookReceiver(t, func(string) (int, string) { return 204, "" })
-	url := serve(t, syncline.Options{
+	_, url := serve(t, syncline.Options{
 		Definition: hookedDefinition(t),
 		Endpoints:  map[string]webhook.Endpoint{"receiver": receiver.endpoint(), "judge": judge.endpoint()},
 	})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,21 +54,10 @@ func ruled(t *testing.T) (*syncline.Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := syncline.Open(t.Context(), syncline.Options{
-		Dir: t.TempDir(), Definition: d,
-		Tokens: &token.Config{Issuers: []token.Issuer{{Name: "test", Audience: []string{"syncline"}, Algorithm: "HS256", Secret: secret}}},
+	return serve(t, syncline.Options{
+		Definition: d,
+		Tokens:     &token.Config{Issuers: []token.Issuer{{Name: "test", Audience: []string{"syncline"}, Algorithm: "HS256", Secret: secret}}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(s.Handler())
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		web.Close()
-	})
-	return s, web.URL
 }
 
 func signed(t testing.TB, user string, life time.Duration, claims map[string]any) string {
@@ -90,12 +78,21 @@ var admin = map[string]any{"admin": true}
 // rest makes a request and returns its status and body.
 func rest(t *testing.T, method, url, token, body string) (int, string) {
 	t.Helper()
+	if token == "" {
+		return request(t, method, url, body, "", "")
+	}
+	return request(t, method, url, body, "Authorization", "Bearer "+token)
+}
+
+// request is rest with a header, if that has a name.
+func request(t *testing.T, method, url, body, header, value string) (int, string) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
+	if header != "" {
+		r.Header.Set(header, value)
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {

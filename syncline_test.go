@@ -1,6 +1,7 @@
 package syncline_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"testing"
@@ -11,7 +12,8 @@ import (
 	"github.com/syncline/syncline/wire"
 )
 
-func serve(t testing.TB, opts syncline.Options) string {
+// serve opens a server, on a directory of its own unless another is said, and serves it.
+func serve(t testing.TB, opts syncline.Options) (*syncline.Server, string) {
 	t.Helper()
 	if opts.Dir == "" {
 		opts.Dir = t.TempDir()
@@ -22,12 +24,12 @@ func serve(t testing.TB, opts syncline.Options) string {
 	}
 	web := httptest.NewServer(server.Handler())
 	t.Cleanup(func() {
-		if err := server.Close(t.Context()); err != nil && t.Context().Err() == nil {
+		if err := server.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 		web.Close()
 	})
-	return web.URL
+	return server, web.URL
 }
 
 func dial(t testing.TB, url, user string) *testclient.Conn {
@@ -52,7 +54,7 @@ func put(id space.MutationID, key, value string) space.Mutation {
 
 // TestRoundTrip: what one session writes, another sees, in the promised order.
 func TestRoundTrip(t *testing.T) {
-	url := serve(t, syncline.Options{})
+	_, url := serve(t, syncline.Options{})
 	a, b := dial(t, url, "ada"), dial(t, url, "bob")
 	view := space.View{{In: "cards"}}
 	for _, c := range []*testclient.Conn{a, b} {

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/internal/testlog"
 	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/selector"
 	"github.com/syncline/syncline/space"
@@ -161,7 +162,7 @@ func TestCallRights(t *testing.T) {
 // TestQuarantine: what breaks down is set aside with its outcome, whole, and can be run again.
 func TestQuarantine(t *testing.T) {
 	overEach(t, func(t *testing.T, s store.Store) {
-		var log journal
+		var log testlog.Log
 		h := newHost(t, host.Options{Store: s, Mutators: mutators(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		who := mustIdentify(t)
 		id := client("q")

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/internal/testlog"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/store/memstore"
@@ -78,14 +78,7 @@ func TestOthersClientID(t *testing.T) {
 // TestSignedOut: once the server has ended a user's sessions and believes the token no more, neither the token nor
 // the secret of a session is good for anything, over any carrier.
 func TestSignedOut(t *testing.T) {
-	d, err := definition.Parse([]byte(`{"spaces":{"team/{t}":{"open":"true","collections":{"cards":{"read":"true","write":"true"}}}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy, err := authz.Compile(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	policy := generous(t)
 	for kind, c := range carriers {
 		t.Run(kind, func(t *testing.T) {
 			var out atomic.Bool
@@ -257,7 +250,7 @@ func TestLogInjection(t *testing.T) {
 		"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
 	} {
 		t.Run(form, func(t *testing.T) {
-			var log journal
+			var log testlog.Log
 			logger := slog.New(handler(&log))
 			st := memstore.New()
 			var broken atomic.Bool
@@ -291,14 +284,7 @@ func TestLogInjection(t *testing.T) {
 
 // TestTokenInURL: a token in a URL is good for nothing; URLs end up in logs and histories.
 func TestTokenInURL(t *testing.T) {
-	d, err := definition.Parse([]byte(`{"spaces":{"team/{t}":{"open":"true","collections":{"cards":{"read":"true","write":"true"}}}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy, err := authz.Compile(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	policy := generous(t)
 	s := serve(t, options{host: host.Options{Authority: authz.NewRuled(policy, func(_ context.Context, token string) (authz.Principal, error) {
 		return authz.Principal{User: token}, nil
 	})}})
@@ -315,21 +301,16 @@ func TestTokenInURL(t *testing.T) {
 	}
 }
 
-// A journal is what a server has logged so far.
-type journal struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text = append(j.text, line...)
-	return len(line), nil
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return string(j.text)
+// generous lets everybody do everything with cards.
+func generous(t *testing.T) *authz.Policy {
+	t.Helper()
+	d, err := definition.Parse([]byte(`{"spaces":{"team/{t}":{"open":"true","collections":{"cards":{"read":"true","write":"true"}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := authz.Compile(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
 }
