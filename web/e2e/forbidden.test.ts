@@ -1,12 +1,9 @@
 /** Somebody who is let in again comes in again, over the connection that told them to leave; no browser. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import WebSocket from "ws";
 import { Client, type Space } from "../client/src/index.js";
-import { Program, syncline } from "./program.js";
+import { Server } from "./server.js";
 import { eventually } from "./window.js";
 
 const DEFINITION = `
@@ -20,22 +17,15 @@ spaces:
       cards: {read: "true", write: "true"}
 `;
 
-let work: string;
-let server: Program;
+let server: Server;
 
 beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), "syncline-forbidden-"));
-  await writeFile(join(work, "app.yaml"), DEFINITION);
-  const args = ["serve", "--dir", join(work, "data"), "--listen", "127.0.0.1:0", "--admin", "", "--definition", join(work, "app.yaml")];
-  server = await Program.start(syncline(work), args, ".", /http:\/\/127\.0\.0\.1:[1-9]\d*/);
+  server = await Server.ruled(DEFINITION);
 });
-afterAll(async () => {
-  await server.kill();
-  await rm(work, { recursive: true, force: true });
-});
+afterAll(() => server.remove());
 
 function open(user: string): { client: Client; space: Space } {
-  const client = new Client({ url: server.sign, user, WebSocket: WebSocket as never, store: "memory" });
+  const client = new Client({ url: server.url, user, WebSocket: WebSocket as never, store: "memory" });
   return { client, space: client.space("team/alpha", { view: [{ in: "cards" }, { in: "members" }] }) };
 }
 

@@ -1,13 +1,13 @@
 /** Leases over a real server, with a store in a file and a clock that the test turns; no browser. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import WebSocket from "ws";
 import { openFileStore } from "../client/src/file.js";
 import { Client, type Space } from "../client/src/index.js";
-import { Program, syncline } from "./program.js";
+import { Server } from "./server.js";
 import { eventually } from "./window.js";
 
 const HOUR = 3_600_000;
@@ -21,21 +21,19 @@ spaces:
 `;
 
 let work: string;
-let server: Program;
+let server: Server;
 let turned = 0;
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), "syncline-lease-"));
-  await writeFile(join(work, "app.yaml"), DEFINITION);
-  const args = ["serve", "--dir", join(work, "data"), "--listen", "127.0.0.1:0", "--admin", "", "--definition", join(work, "app.yaml")];
-  server = await Program.start(syncline(work), args, ".", /http:\/\/127\.0\.0\.1:[1-9]\d*/);
+  server = await Server.ruled(DEFINITION);
 });
 afterAll(async () => {
-  await server.kill();
+  await server.remove();
   await rm(work, { recursive: true, force: true });
 });
 
-function open(url = server.sign): { client: Client; space: Space; rows: () => readonly string[]; status: () => string } {
+function open(url = server.url): { client: Client; space: Space; rows: () => readonly string[]; status: () => string } {
   const client = new Client({ url, user: "ada", WebSocket: WebSocket as never, now: () => Date.now() + turned, store: () => openFileStore(join(work, "store")) });
   const space = client.space("team/alpha", { view: [{ in: "cards" }, { in: "notes" }] });
   const query = space.query({ in: "cards" });

@@ -1,6 +1,6 @@
 /** The real server, as a process that can be killed and started again. */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program, syncline } from "./program.js";
@@ -37,10 +37,17 @@ export class Server {
     return Server.#start(["serve", "--admin", ""]);
   }
 
+  /** `syncline serve` with a definition in YAML; it believes everybody who says who they are. */
+  static ruled(definition: string): Promise<Server> {
+    return Server.#start(["serve", "--admin", ""], definition);
+  }
+
   /** Builds the binary, unless SYNCLINE_BIN names one, and starts it. */
-  static async #start(command: readonly string[]): Promise<Server> {
+  static async #start(command: readonly string[], definition?: string): Promise<Server> {
     const work = await mkdtemp(join(tmpdir(), "syncline-e2e-"));
-    const server = new Server(syncline(work), work, command);
+    const file = join(work, "app.yaml");
+    if (definition !== undefined) await writeFile(file, definition);
+    const server = new Server(syncline(work), work, definition === undefined ? command : [...command, "--definition", file]);
     await server.run();
     return server;
   }

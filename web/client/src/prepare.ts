@@ -52,8 +52,8 @@ export function prepare(raw: readonly Op[], reads: Reads | undefined, limits: Li
     texts.push(text);
     steps.push({ key: keyOf(op.in, op.id), if: op.if, run });
   }
-  const names = [...ops, ...(reads?.where ?? [])].map((part) => part.in).concat((reads?.keys ?? []).map(([name]) => name));
-  const v = Object.fromEntries(Object.entries(spoken).filter(([name]) => names.includes(name)));
+  const speaks = (name: string): boolean => [...ops, ...(reads?.where ?? [])].some((part) => part.in === name) || !!reads?.keys?.some(([of]) => of === name);
+  const v = Object.fromEntries(Object.entries(spoken).filter(([name]) => speaks(name)));
   const body = encode(texts, reads, v);
   if (over(body, limits.mutation)) throw tooLarge("mutation", limits.mutation);
   return { ops, steps, reads, v, body };
