@@ -131,13 +131,12 @@ func (s *Server) change(ctx context.Context, app App, how How) (*Switched, error
 	}
 	// From here on it is carried out, whatever becomes of who asked for it.
 	ctx = context.WithoutCancel(ctx)
-	s.authority.SetPolicy(policy)
 	if s.app, s.despite = app, r.DespiteTests; how.Restored == 0 {
 		s.said = app.digest()
 	}
 	waiting, cancel := context.WithTimeout(ctx, switchTime)
 	defer cancel()
-	done.Switches = s.host.Reload(waiting, callers)
+	done.Switches = s.host.Reload(waiting, callers, func() { s.authority.SetPolicy(policy) })
 	s.outbox.Rescan()
 	if done.Number != 0 {
 		if err := s.history.Switched(ctx, done.Number, done.Switches); err != nil {

@@ -90,16 +90,16 @@ func (r *Rules) spoken(name string, version uint32) error {
 		return nil
 	}
 	l := r.lens(name)
+	if l.Supports(version) {
+		return nil
+	}
 	e := &wire.Error{In: name, Versions: []int{int(l.Oldest()), int(l.Version())}}
-	switch {
-	case version < l.Oldest():
+	if version < l.Oldest() {
 		e.Code = wire.CodeUpgradeRequired
 		e.Message = fmt.Sprintf("this client speaks version %d of %s; the oldest that is spoken here is %d", version, name, l.Oldest())
-	case version > l.Version():
+	} else {
 		e.Code, e.RetryMS = wire.CodeServerOutdated, outdatedRetryMS
 		e.Message = fmt.Sprintf("this client speaks version %d of %s; the server knows none later than %d yet", version, name, l.Version())
-	default:
-		return nil
 	}
 	return e
 }

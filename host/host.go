@@ -15,7 +15,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/syncline/syncline/authz"
@@ -64,7 +63,8 @@ type Host struct {
 	wg     sync.WaitGroup // loops and catch-ups
 	asking chan struct{}  // holds a token for each question under way
 
-	mutators atomic.Pointer[held]
+	switching sync.RWMutex  // held while rules and mutators are put in the place of others; see inForce
+	mutators  kernel.Caller // guarded by switching
 
 	mu       sync.Mutex
 	loops    map[space.Path]*loop
@@ -93,8 +93,7 @@ func New(opts Options) *Host {
 	if opts.HoldFor == 0 {
 		opts.HoldFor = 30 * 24 * time.Hour
 	}
-	h := &Host{opts: opts, asking: make(chan struct{}, maxAsking), loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
-	h.mutators.Store(&held{opts.Mutators})
+	h := &Host{opts: opts, mutators: opts.Mutators, asking: make(chan struct{}, maxAsking), loops: map[space.Path]*loop{}, sessions: map[*Session]struct{}{}, failed: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }

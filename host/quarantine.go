@@ -22,10 +22,8 @@ func (h *Host) Replay(ctx context.Context, path space.Path, seq space.Seq) (core
 	}
 	for i := range all {
 		if all[i].Seq == seq {
-			cfg := core.Config{
-				Path: path, Store: h.opts.Store, Limits: h.opts.Limits, Rules: h.opts.Authority.Rules(path), Mutators: h.mutators.Load().caller,
-			}
-			return core.Replay(ctx, cfg, &all[i])
+			rules, mutators := h.inForce(path)
+			return core.Replay(ctx, core.Config{Path: path, Store: h.opts.Store, Limits: h.opts.Limits, Rules: rules, Mutators: mutators}, &all[i])
 		}
 	}
 	return core.Replayed{}, fmt.Errorf("space %q has no quarantined mutation %d", path, seq)

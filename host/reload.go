@@ -19,22 +19,28 @@ type Switch struct {
 	Seq   space.Seq  `json:"seq"`
 }
 
-// Reload has each active space take the rules that the authority has now and, if they
-// are not nil, other mutators: both at once, between two commits. What a replica may no longer see leaves
-// it; what it may see from now on is sent. It returns where the spaces switched, by path; one of
+// Reload has each active space take the rules that the authority has after put (if that is not nil), which may put
+// others in the place of those it has, and, if they are not nil, other mutators: both at once, between two commits.
+// What a replica may no longer see leaves it; what it may see from now on is sent. It returns where the spaces switched, by path; one of
 // which there is nothing when ctx ends switches later. A space that is not active switches when it is loaded, before anything else.
-func (h *Host) Reload(ctx context.Context, mutators kernel.Caller) []Switch {
-	if mutators != nil {
-		h.mutators.Store(&held{mutators})
+func (h *Host) Reload(ctx context.Context, mutators kernel.Caller, put func()) []Switch {
+	h.switching.Lock()
+	if put != nil {
+		put()
 	}
+	if mutators != nil {
+		h.mutators = mutators
+	}
+	h.switching.Unlock()
 	loops := h.active()
 	answers := make([]chan space.Seq, len(loops))
 	for i, l := range loops {
 		answer := make(chan space.Seq, 1)
 		answers[i] = answer
 		l.leave(func(s *core.Space) {
-			h.takeMutators(s)
-			if err := s.SetRules(h.ctx, h.opts.Authority.Rules(l.path)); err != nil {
+			rules, mutators := h.inForce(l.path)
+			s.SetMutators(mutators)
+			if err := s.SetRules(h.ctx, rules); err != nil {
 				h.opts.Logger.Error("a space could not take new rules; it is closed", "space", l.path, "error", err)
 				panic(err) // rather no space than one under rules that are not in force
 			}
@@ -58,6 +64,27 @@ func (h *Host) Reload(ctx context.Context, mutators kernel.Caller) []Switch {
 	}
 	slices.SortFunc(out, func(a, b Switch) int { return cmp.Compare(a.Space, b.Space) })
 	return out
+}
+
+// SetMutators puts other mutators in the place of the present ones; nil: there are none. An active
+// space has them from its next turn on.
+func (h *Host) SetMutators(c kernel.Caller) {
+	h.switching.Lock()
+	h.mutators = c
+	h.switching.Unlock()
+	for _, l := range h.active() {
+		l.leave(func(s *core.Space) {
+			_, mutators := h.inForce(l.path)
+			s.SetMutators(mutators)
+		})
+	}
+}
+
+// inForce are the rules of a space and the mutators: of one definition, also while another one is put in its place.
+func (h *Host) inForce(path space.Path) (*authz.Rules, kernel.Caller) {
+	h.switching.RLock()
+	defer h.switching.RUnlock()
+	return h.opts.Authority.Rules(path), h.mutators
 }
 
 // active are the loops of all spaces that are loaded or being so.

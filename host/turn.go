@@ -79,9 +79,10 @@ func (l *loop) load() error {
 
 func (l *loop) read() {
 	defer l.guard()
+	rules, mutators := l.host.inForce(l.path)
 	s, err := core.Load(l.host.ctx, core.Config{
-		Rules: l.host.opts.Authority.Rules(l.path),
-		Path:  l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Mutators: l.host.mutators.Load().caller, Ask: l.host.ask(l),
+		Rules: rules, Mutators: mutators,
+		Path: l.path, Store: l.host.opts.Store, Limits: l.host.opts.Limits, Lagging: l.host.catchUp(l), Ask: l.host.ask(l),
 		Bugs: l.host.opts.bugs,
 	})
 	if err != nil {

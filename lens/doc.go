@@ -82,7 +82,8 @@ func (l *Lens) Down(doc map[string]any, version uint32) (shown map[string]any, s
 		return doc, true
 	}
 	shown, same = doc, true
-	for i := len(l.steps) - 1; i >= l.above(version); i-- {
+	first := l.above(version)
+	for i := len(l.steps) - 1; i >= first; i-- {
 		next, changed := l.steps[i].down(shown)
 		shown, same = next, same && !changed
 	}

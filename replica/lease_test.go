@@ -148,8 +148,7 @@ func TestLease(t *testing.T) {
 	shows(2, 1)
 
 	// Other rules reach who is connected, and who was away.
-	rules.SetPolicy(leasing(t, ""))
-	h.Reload(ctx, nil)
+	h.Reload(ctx, nil, func() { rules.SetPolicy(leasing(t, "")) })
 	if err := s.Sync(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -157,8 +156,7 @@ func TestLease(t *testing.T) {
 	r.GoOffline()
 	turned.Add(int64(48 * time.Hour))
 	shows(2, 2)
-	rules.SetPolicy(leasing(t, "30m"))
-	h.Reload(ctx, nil)
+	h.Reload(ctx, nil, func() { rules.SetPolicy(leasing(t, "30m")) })
 	r.GoOnline()
 	status("live", fine)
 	r.GoOffline()

@@ -87,7 +87,7 @@ func (r *Replica) guard(what string) {
 	if p := recover(); p != nil {
 		err := fmt.Errorf("replica: panic in its %s goroutine: %v", what, p)
 		r.opt.Logger.Error("panic", "goroutine", what, "panic", p, "stack", string(debug.Stack()))
-		r.setLink(Stopped, err)
+		r.setLink(context.WithoutCancel(r.ctx), Stopped, err)
 		r.cancel()
 	}
 }
@@ -149,6 +149,7 @@ func (r *Replica) GoOffline() {
 		r.hangUp(errOffline)
 	}
 	r.mu.Unlock()
+	r.setLink(r.ctx, Offline, nil) // not when the connection has ended: whoever goes online again at once would take the old one for live
 	r.wake()
 }
 
@@ -208,10 +209,11 @@ func (r *Replica) linkState() linkState {
 	return r.link
 }
 
-// setLink says how the connection stands; err stays what it was if nil.
-func (r *Replica) setLink(state State, err error) {
+// setLink says how the connection stands, unless ctx is over: a session that was told to end
+// says nothing more. err stays what it was if nil.
+func (r *Replica) setLink(ctx context.Context, state State, err error) {
 	r.mu.Lock()
-	if r.link.state == Stopped && state != Stopped {
+	if ctx.Err() != nil || r.link.state == Stopped && state != Stopped {
 		r.mu.Unlock()
 		return
 	}

@@ -477,6 +477,36 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// TestOfflineAtOnce: who goes offline is so from the call on, and not from when the connection has
+// ended: else who goes online again at once takes what the old one said for what the new one says.
+func TestOfflineAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		r, s := start(t, f)
+		defer r.Close()
+		l := f.next()
+		l.greet()
+		l.send(opened(0, 0, wire.ResumeReset), reset(0))
+		wantState(t, s, replica.Live)
+		r.GoOffline()
+		if st := s.Status(); st.State != replica.Offline || st.Err != nil {
+			t.Fatalf("offline: %+v", st)
+		}
+		r.GoOnline()
+		if st := s.Status(); st.State == replica.Live {
+			t.Fatalf("online again: %+v", st)
+		}
+		l = f.next()
+		expect[*wire.Hello](l)
+		r.GoOffline()
+		l.send(&wire.Welcome{V: 1, Session: "late", Time: 1})
+		synctest.Wait()
+		if st := s.Status(); st.State != replica.Offline || st.Err != nil {
+			t.Fatalf("a welcome that came too late: %+v", st)
+		}
+	})
+}
+
 // TestOfflineCutsAnythingShort: GoOffline ends even a wait for a token.
 func TestOfflineCutsAnythingShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,17 +12,17 @@ import (
 
 // run keeps a connection while there is a use for one, until the replica closes.
 func (r *Replica) run() {
-	defer r.setLink(Stopped, nil)
+	defer r.setLink(context.WithoutCancel(r.ctx), Stopped, nil)
 	for r.ctx.Err() == nil {
 		if !r.useful() {
-			r.setLink(Offline, nil)
+			r.setLink(r.ctx, Offline, nil)
 			select {
 			case <-r.kick:
 			case <-r.ctx.Done():
 			}
 			continue
 		}
-		r.setLink(Connecting, nil)
+		r.setLink(r.ctx, Connecting, nil)
 		began := time.Now()
 		again, err := r.session()
 		if time.Since(began) >= backoffMax {
@@ -40,7 +40,7 @@ func (r *Replica) run() {
 		if errors.Is(err, errOffline) {
 			continue
 		}
-		r.setLink(Offline, err)
+		r.setLink(r.ctx, Offline, err)
 		r.pause(again)
 	}
 }

@@ -91,7 +91,7 @@ func (s *session) handle(ctx context.Context, message wire.ServerMessage) error 
 		s.mu.Unlock()
 		return nil
 	case *wire.Pong:
-		return s.answered(ctx)
+		return s.answered()
 	case *wire.Error:
 		if m.Space == "" || m.Fatal {
 			return s.refused(m)
@@ -122,7 +122,7 @@ func (s *session) handle(ctx context.Context, message wire.ServerMessage) error 
 	if space == nil {
 		return nil
 	}
-	wait, err := space.receive(ctx, message)
+	wait, err := space.receive(s.r.ctx, message) // what has come is taken whole, also if the session ends meanwhile
 	if err != nil {
 		s.fail(err, wait)
 		return err
@@ -131,7 +131,7 @@ func (s *session) handle(ctx context.Context, message wire.ServerMessage) error 
 }
 
 // answered tells the spaces of an answer to the oldest ping that has none.
-func (s *session) answered(ctx context.Context) error {
+func (s *session) answered() error {
 	s.mu.Lock()
 	if len(s.asked) == 0 {
 		s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *session) answered(ctx context.Context) error {
 	s.asked = s.asked[1:]
 	s.mu.Unlock()
 	for _, space := range s.r.all() {
-		if err := space.answered(ctx, s, asked); err != nil {
+		if err := space.answered(s.r.ctx, s, asked); err != nil {
 			return err
 		}
 	}
@@ -158,7 +158,7 @@ func (s *session) welcomed(ctx context.Context, m *wire.Welcome) error {
 	s.mu.Lock()
 	s.welcome = m
 	s.mu.Unlock()
-	s.r.setLink(Live, nil)
+	s.r.setLink(ctx, Live, nil)
 	return nil
 }
 
@@ -216,7 +216,7 @@ func (s *session) write(ctx context.Context, hello *wire.Hello) error {
 		case welcome == nil && !now.Before(next):
 			return errHello
 		case welcome != nil:
-			if next, err = s.sendSpaces(ctx, now, welcome); err != nil {
+			if next, err = s.sendSpaces(now, welcome); err != nil {
 				return err
 			}
 		}
@@ -262,10 +262,10 @@ func earlier(a, b time.Time) time.Time {
 
 // sendSpaces sends what each space has to send and returns when one of them has
 // more, zero if none says.
-func (s *session) sendSpaces(ctx context.Context, now time.Time, welcome *wire.Welcome) (next time.Time, err error) {
+func (s *session) sendSpaces(now time.Time, welcome *wire.Welcome) (next time.Time, err error) {
 	for _, space := range s.r.all() {
 		for {
-			message, at, err := space.next(ctx, now, s, welcome)
+			message, at, err := space.next(s.r.ctx, now, s, welcome)
 			if err != nil {
 				return next, err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -69,7 +70,14 @@ const (
 	maxUnkept  = 60_000 // milliseconds of the term that a crash may forget; that something has run out it does not
 )
 
-func (c *Core) shortest() int64 { return slices.Min(slices.Collect(maps.Values(c.Leases))) }
+// shortest is the shortest of the leases; there must be one. It is asked for with every read.
+func (c *Core) shortest() int64 {
+	least := int64(math.MaxInt64)
+	for _, lease := range c.Leases {
+		least = min(least, lease)
+	}
+	return least
+}
 
 // lapse brings the term up to date and hides, or shows again, what follows from it.
 func (c *Core) lapse(ctx context.Context, now time.Time, contact bool) (fx Effects, err error) {
@@ -89,9 +97,12 @@ func (c *Core) lapse(ctx context.Context, now time.Time, contact bool) (fx Effec
 		}
 		c.High = ms + k.skew
 	}
-	hidden := map[string]bool{}
+	var hidden map[string]bool
 	for collection, lease := range c.Leases {
 		if c.High-c.Seen > lease && !c.opt.Bugs.EndlessLease {
+			if hidden == nil {
+				hidden = map[string]bool{}
+			}
 			hidden[collection] = true
 		}
 	}
