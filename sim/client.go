@@ -26,6 +26,7 @@ type client struct {
 	retry   bool         // a connection is planned
 	pushing bool         // a tick is planned
 	terms   terms
+	next    uint32        // the version of cards that it speaks from its next start on, if not 0
 	away    time.Duration // it makes no connection before
 	tap     tap           // nil but where a corpus is recorded
 }
@@ -43,6 +44,11 @@ type tap interface {
 func (c *client) time() time.Time { return epoch.Add(c.now + c.terms.skew) }
 
 func (c *client) start() {
+	if c.next != 0 {
+		c.speak(c.next)
+		c.next = 0
+		c.note("%s speaks %d", c.name, c.speaks())
+	}
 	opts := core.Options{
 		Space: path, View: c.view, User: c.name, Limits: limits, Chunk: c.w.plan.chunk, Mutators: c.w.callers(), Versions: c.view.Versions(), Bugs: c.w.bugs.Replica,
 		NewClientID: func() space.ClientID {

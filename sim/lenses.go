@@ -2,8 +2,11 @@ package sim
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/space"
@@ -11,7 +14,9 @@ import (
 )
 
 // In some of the schedules with rules cards are at version 2, and some devices still
-// speak version 1, in which votes are points, on is yes or no, there is a tint and nothing is fresh.
+// speak version 1, in which votes are points, on is yes or no, there is a tint and nothing is fresh. Programs
+// change: a device that starts again may speak the other version. In half of these schedules the server begins
+// with version 1 as well and learns of 2 in the middle of everything.
 
 const cardLens = `"version": 2, "lenses": [{"to": 2, "steps": [
 	{"rename": {"from": "points", "to": "votes"}}, {"convert": {"path": "on", "table": [["yes", true], ["no", false]]}},
@@ -22,25 +27,98 @@ var lensedDefinitions = []*authz.Policy{compile(lensed(definitionText(0, ""))), 
 // leasedLensedDefinitions have leases as well.
 var leasedLensedDefinitions = []*authz.Policy{compile(lensed(leasedText(0))), compile(lensed(leasedText(1)))}
 
+// The first definitions are those of a server that knows version 1 only.
+var (
+	firstDefinitions       = []*authz.Policy{compile(unlensed(definitionText(0, ""))), compile(unlensed(definitionText(1, "")))}
+	firstLeasedDefinitions = []*authz.Policy{compile(unlensed(leasedText(0))), compile(unlensed(leasedText(1)))}
+)
+
 func lensed(text string) string {
 	return strings.Replace(text, `"cards": {`, `"cards": {`+cardLens, 1)
+}
+
+func unlensed(text string) string {
+	return strings.NewReplacer(`doc.on == true`, `doc.on == 'yes'`, `doc.votes`, `doc.points`, `"votes"`, `"points"`).Replace(text)
+}
+
+// inForce are the definitions that the server has, of which one is in force. What may be seen follows from [world.definitions],
+// whose versions of cards are the present ones.
+func (w *world) inForce() []*authz.Policy {
+	switch {
+	case !w.plan.evolves || w.evolved:
+		return w.definitions()
+	case w.plan.leased:
+		return firstLeasedDefinitions
+	}
+	return firstDefinitions
+}
+
+// evolve plans that the server learns of version 2, and that programs change.
+func (w *world) evolve(a *actor) {
+	if w.plan.evolves {
+		a.after(a.between(0, w.plan.length), w.server.learn)
+	}
+	for _, c := range w.clients {
+		if a.chance(3) {
+			a.after(a.between(0, w.plan.length), func() {
+				c.next = 3 - c.speaks()
+				c.crash()
+			})
+		}
+	}
+}
+
+// learn puts the definitions with version 2 in the place of those with version 1.
+func (s *server) learn() {
+	if s.turning {
+		s.after(time.Millisecond, s.learn)
+		return
+	}
+	s.w.evolved = true
+	s.note("version 2 of cards")
+	if s.space == nil {
+		return
+	}
+	if err := s.space.SetRules(context.Background(), s.w.rules()); err != nil {
+		s.w.fail("the version cannot be changed: %v", err)
+	}
 }
 
 // speaks is the version of cards that a client speaks.
 func (c *client) speaks() uint32 { return c.view.Versions().Of("cards") }
 
-// outdate makes a device one of version 1 or 2.
-func outdate(a *actor, c *client) {
+// speak makes a device one of version 1 or 2, which it must not be up for.
+func (c *client) speak(version uint32) {
+	c.view = slices.Clone(c.view)
 	for i := range c.view {
-		if p := &c.view[i]; p.In == "cards" {
-			if p.V = 2; a.chance(2) {
-				p.V = 1
-				if p.Where != nil {
-					p.Where = []byte(`{"on":"yes"}`)
-				}
-			}
+		p := &c.view[i]
+		if p.In != "cards" {
+			continue
+		}
+		if p.V = version; p.Where != nil {
+			p.Where = []byte(map[uint32]string{1: `{"on":"yes"}`, 2: `{"on":{"$eq":true}}`}[version])
 		}
 	}
+	delete(c.w.views, c.name)
+}
+
+// card is what a card is at version 2, in whatever form it is stored.
+func (o *oracle) card(v space.Version) map[string]any {
+	doc := o.parse(v)
+	if !o.w.plan.lensed || v.Of == 2 {
+		return doc
+	}
+	out := map[string]any{"fresh": 0.0}
+	for name, v := range doc {
+		switch name {
+		case "points":
+			name = "votes"
+		case "on":
+			v = map[any]any{"yes": true, "no": false}[v]
+		}
+		out[name] = v
+	}
+	return out
 }
 
 // older is a card as a version has it: what the lens must come to.
@@ -94,20 +172,30 @@ func (o *oracle) kept(c *space.Commit) {
 	}
 	for i := range c.Changes {
 		change := &c.Changes[i]
-		before := o.at(change.Key, c.Seq-1)
-		if change.Key.Collection != "cards" || change.Deleted || before == nil {
+		before := o.version(change.Key, c.Seq-1)
+		if change.Key.Collection != "cards" || change.Deleted || !before.Live() {
 			continue
 		}
-		old, next := o.parse(space.Version{Payload: before}), o.parse(space.Version{Payload: change.Payload})
-		for _, w := range o.w.clients {
-			field := map[uint32]string{1: "fresh", 2: "tint"}[w.speaks()]
-			was, had := old[field]
-			if w.name != c.Author || !had {
-				continue
-			}
-			if o.w.counts.lensed++; !value.Equal(was, next[field]) {
-				o.w.fail("commit %d, by %s, makes of %s %s", c.Seq, w.name, before, change.Payload)
+		old, next := o.card(before), o.card(change.Version(c.Seq))
+		field := map[uint32]string{1: "fresh", 2: "tint"}[o.w.spoke(c)]
+		was, had := old[field]
+		if !had {
+			continue
+		}
+		if o.w.counts.lensed++; !value.Equal(was, next[field]) {
+			o.w.fail("commit %d, by %s, makes of %s %s", c.Seq, c.Author, before.Payload, change.Payload)
+		}
+	}
+}
+
+// spoke is the version that the mutation of a commit was made at, 0 if a client without a device made it.
+func (w *world) spoke(c *space.Commit) uint32 {
+	for i := range c.Changes {
+		for _, client := range w.clients {
+			if in := client.marked(c.Changes[i].Key.ID); in != nil && c.Changes[i].Key.Collection == "marks" {
+				return in.version
 			}
 		}
 	}
+	return 0
 }

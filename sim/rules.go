@@ -84,7 +84,7 @@ func (w *world) rules() *authz.Rules {
 	if !w.plan.ruled {
 		return nil
 	}
-	return w.definitions()[w.ruled%len(definitions)].Rules(path)
+	return w.inForce()[w.ruled%len(definitions)].Rules(path)
 }
 
 func (w *world) definitions() []*authz.Policy {
@@ -132,7 +132,11 @@ func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, defini
 		if !v.Live() {
 			continue
 		}
-		doc, visible := rights.Seen(key.Collection, o.parse(v), func(string) rule.Set { return member })
+		doc := o.parse(v)
+		if key.Collection == "cards" {
+			doc = o.card(v)
+		}
+		doc, visible := rights.Seen(key.Collection, doc, func(string) rule.Set { return member })
 		if !visible {
 			continue
 		}

@@ -58,6 +58,7 @@ type plan struct {
 	chunk         int  // entries that a step of a replica's housekeeping touches, 0 for many
 	eager         bool // the server sends drops even where they do not pay
 	lensed        bool // some devices speak an older version of cards; see lenses.go
+	evolves       bool // the server knows that version only at first
 	asked         bool // somebody has to agree to some mutations; see ask.go
 	leased        bool // some collections have leases; see lease.go
 }
@@ -76,6 +77,7 @@ type world struct {
 	conns   int
 	healed  bool
 	ruled   int // which rules are in force
+	evolved bool
 	err     error
 	counts  counts
 }
@@ -103,6 +105,8 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 	w.plan.leased = w.plan.ruled && !w.plan.called && !w.plan.asked && leases.chance(2)
 	lenses := w.newActor(seed, 8) // likewise
 	w.plan.lensed = w.plan.ruled && !w.plan.asked && !w.plan.called && lenses.chance(2)
+	programs := w.newActor(seed, 9) // likewise
+	w.plan.evolves = w.plan.lensed && programs.chance(2)
 	chief.note("plan %+v", w.plan)
 	w.server = &server{actor: w.newActor(seed, 1), w: w, store: memstore.New(), oracle: w.oracle}
 	w.judge = &judge{w.newActor(seed, 5), map[string]bool{}}
@@ -111,7 +115,9 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 		c := &client{actor: w.newActor(seed, 10+i), w: w, name: fmt.Sprintf("r%d", i), store: memstore.New()}
 		c.view = drawView(c)
 		if w.plan.lensed {
-			outdate(lenses, c)
+			if c.speak(2); w.plan.evolves || lenses.chance(2) {
+				c.speak(1)
+			}
 		}
 		w.clients = append(w.clients, c)
 		c.after(c.between(0, 50*time.Millisecond), c.start)
@@ -123,6 +129,9 @@ func Run(seed uint64, bugs Bugs, log func(string)) Result {
 		for range w.plan.mutations {
 			calls.after(calls.between(0, w.plan.length), func() { w.clients[calls.rand.IntN(len(w.clients))].call() })
 		}
+	}
+	if w.plan.lensed {
+		w.evolve(programs)
 	}
 	if w.plan.leased {
 		w.lease()

@@ -135,6 +135,9 @@ func TestPlantedBugs(t *testing.T) {
 		{"replica shows what has no lease any more", Bugs{Replica: replicacore.Bugs{EndlessLease: true}}},
 		{"replica lets its clock be set back", Bugs{Replica: replicacore.Bugs{TurnedBack: true}}},
 		{"replica shows again too early", Bugs{Replica: replicacore.Bugs{EarlyContact: true}}},
+		{"entries are read in the form in which they were stored", Bugs{Host: hostcore.Bugs{Unlifted: true}}},
+		{"replica keeps what it holds in another form", Bugs{Replica: replicacore.Bugs{OldForm: true}}},
+		{"replica says that mutations are of another version", Bugs{Replica: replicacore.Bugs{Respelled: true}}},
 		{"replica accepts any digest", Bugs{Replica: replicacore.Bugs{AcceptAnyDigest: true}}},
 	}
 	for _, b := range bugs {

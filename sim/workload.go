@@ -20,6 +20,17 @@ type intent struct {
 	client  space.ClientID
 	outcome space.OutcomeKind
 	seq     space.Seq
+	version uint32 // of cards, that the device spoke when it was made
+}
+
+// marked is the mutation with a mark, nil if this client has not made it.
+func (c *client) marked(tag string) *intent {
+	for _, in := range c.made {
+		if in.tag == tag {
+			return in
+		}
+	}
+	return nil
 }
 
 // mutate makes a random mutation. Each puts a mark, which tells in every state
@@ -29,7 +40,7 @@ func (c *client) mutate() {
 		return
 	}
 	c.look()
-	in := &intent{tag: fmt.Sprintf("%s-%04d", c.name, len(c.made)), plain: true}
+	in := &intent{tag: fmt.Sprintf("%s-%04d", c.name, len(c.made)), plain: true, version: c.speaks()}
 	ops := []space.Op{{Op: space.OpPut, In: "marks", ID: in.tag, Value: fmt.Appendf(nil, `{"by":%q}`, c.name)}}
 	var reads *space.Reads
 	card := fmt.Sprintf("c%d", c.rand.IntN(4))

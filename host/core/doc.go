@@ -67,4 +67,5 @@ type Bugs struct {
 	BlindDrops    bool // what a drop covers and the replica is to keep is not sent again
 	OldConsent    bool // an agreement is taken to hold whatever the mutation changes by now
 	TodaysScope   bool // what a replica held is taken to be what it may see now
+	Unlifted      bool // mutations and rules find entries in the form in which they were stored
 }

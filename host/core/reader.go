@@ -42,6 +42,9 @@ func (s *Space) view(ctx context.Context, at space.Seq) (store.View, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.cfg.Bugs.Unlifted {
+		return v, nil
+	}
 	return s.cfg.Rules.Lifted(v), nil
 }
 

@@ -14,6 +14,7 @@ import (
 // connection is what holds for one connection only: nothing of it is stored.
 type connection struct {
 	asks   int              // OpenMessages that are not answered yet
+	denied bool             // an error has come since the last of them, which may have been the answer
 	asked  int64            // when the last of them was made, milliseconds since 1970
 	open   bool             // opened, and not since asked to be opened anew
 	live   bool             // the view has reached the head it had when opened
@@ -95,6 +96,9 @@ func (c *Core) Disconnected() { c.conn = connection{} }
 // present connection. It is to be sent at the time now.
 func (c *Core) OpenMessage(now time.Time) *wire.Open {
 	k := &c.conn
+	if k.denied {
+		k.asks, k.denied = 0, false // had another answer been on its way, it would have come while we waited
+	}
 	k.asks++
 	k.asked = now.UnixMilli()
 	k.open, k.live, k.viewID, k.seq = false, false, "", nil
@@ -156,7 +160,11 @@ func (c *Core) Push(now time.Time, max int) *wire.Push {
 		if bytes += it.size + 32; bytes > c.limits.Message && len(muts) > 0 {
 			break
 		}
-		muts = append(muts, space.Mutation{ID: c.idOf(i), Ops: it.Ops, Call: it.Call, Args: it.Args, Reads: it.Reads, V: it.V})
+		v := it.V
+		if c.opt.Bugs.Respelled {
+			v = c.versions(&it.Mutation)
+		}
+		muts = append(muts, space.Mutation{ID: c.idOf(i), Ops: it.Ops, Call: it.Call, Args: it.Args, Reads: it.Reads, V: v})
 	}
 	if len(muts) == 0 {
 		return nil

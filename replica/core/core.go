@@ -187,6 +187,9 @@ func (c *Core) SetView(ctx context.Context, now time.Time, view space.View) (Eff
 		s.leaveAll(c)
 	}
 	other := s.otherVersions()
+	if c.opt.Bugs.OldForm && len(other) > 0 {
+		s.HeldOf, other = s.View, nil
+	}
 	if len(other) > 0 {
 		// What is held of these is of a form that the program does not know.
 		wanted := s.View

@@ -15,6 +15,7 @@ import (
 func (c *Core) opened(ctx context.Context, now time.Time, m *wire.Opened) (Effects, error) {
 	k := &c.conn
 	asks := k.asks
+	k.denied = false
 	if k.asks = max(0, asks-1); k.asks > 0 {
 		return Effects{}, nil // the answer to a message that another one has replaced
 	}

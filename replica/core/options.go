@@ -67,6 +67,8 @@ type Bugs struct {
 	TurnedBack       bool // lets a clock that is set back prolong leases
 	EarlyContact     bool // shows what was hidden before the view is up to date
 	OtherSeed        bool // calls draw other random numbers than the server
+	OldForm          bool // keeps what it holds in the form of a version that is no longer spoken
+	Respelled        bool // says of mutations that they are of the versions which are spoken now
 }
 
 const (

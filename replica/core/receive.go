@@ -163,13 +163,13 @@ func (c *Core) refused(ctx context.Context, now time.Time, e *wire.Error) (Effec
 			fx.Err = fmt.Errorf("%w: %w", ErrServerOutdated, e)
 		}
 		if !k.open {
-			fx.Action = Reopen
+			fx.Action, k.denied = Reopen, k.asks > 0
 		}
 		return fx, nil
 	case wire.CodeNotOpen:
 		return c.refuse(e), nil
 	case wire.CodeBadCursor:
-		k.fresh = true
+		k.fresh, k.denied = true, k.asks > 0
 		return c.refuse(e), nil
 	case wire.CodeForbidden:
 		return c.purge(ctx, now, e)
