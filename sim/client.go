@@ -142,7 +142,7 @@ func (c *client) lost(conn *conn) {
 func (c *client) send(m any) {
 	conn := c.conn
 	if open, ok := m.(*wire.Open); ok {
-		c.terms.opened = c.time()
+		c.terms.opened = c.question()
 		open.Drops = open.Drops && c.w.plan.drops
 	}
 	if c.tap != nil {

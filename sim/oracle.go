@@ -261,7 +261,7 @@ func (w *world) converged() {
 			if _, err := c.core.Contact(ctx, c.time(), c.time()); err != nil {
 				w.fail("%s: %v", c.name, err)
 			}
-			c.contact(c.time())
+			c.contact(c.question())
 			c.look()
 		}
 		want := w.oracle.permitted(w.view(c), c.name, head.Seq, w.ruled%len(definitions))

@@ -266,6 +266,7 @@ export class Session implements LinkEvents {
 
   #connect(): void {
     this.#retry = undefined;
+    if (this.#link !== undefined) return; // whoever heard of the status has started it already
     const transport = this.#options.transports[this.#ladder.at];
     if (transport === undefined) {
       this.stop("stopped", { code: "connection", message: "no carrier works here: pass fetch or WebSocket" });

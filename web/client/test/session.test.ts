@@ -87,6 +87,19 @@ describe("carriers", () => {
     expect(board.status.state).toBe("live");
   });
 
+  it("are one at a time, also where somebody goes online from what is told of the status", async () => {
+    const board = open();
+    await settle();
+    board.subscribe(() => {
+      if (client.status.state === "connecting") client.goOnline();
+    });
+    server.last.drop();
+    await pass(30_000);
+    expect(board.status).toMatchObject({ state: "live", pending: 0 });
+    expect(server.links.filter(({ over }) => !over).length).toBe(1);
+    expect(helloes().length).toBe(2);
+  });
+
   it("of the application's choice only", async () => {
     server.broken.add("poll");
     open({ transports: ["poll", "longpoll"] });
