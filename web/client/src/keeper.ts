@@ -291,6 +291,7 @@ export class Keeper implements Desk {
     if (vault === undefined || this.#refilling) return;
     for (;;) {
       const seen = await this.#mirror.look(vault, this.#opened);
+      this.#ledger.listen();
       const pending = await vault.pending();
       if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // the leader was quicker
       this.#founded = pending.known !== undefined;

@@ -33,6 +33,8 @@ export class Ledger {
   #hole: ReturnType<typeof setTimeout> | undefined;
   /** What the store has up to this wire id is known here. */
   #numbered = 0;
+  /** What other tabs have said to be stored since {@link listen}; undefined while the store is not being read. */
+  #news: { readonly client: unknown; readonly stored: readonly Stored[] }[] | undefined;
   readonly #done = new Set<string>();
   /** Made in another tab, and perhaps not stored: new ones, and those that were new a while ago. */
   readonly #strange = new Set<string>();
@@ -115,6 +117,7 @@ export class Ledger {
 
   /** Another tab has stored mutations. Those under another client id were overtaken by a {@link rewrite}, which tells of them. */
   saved(client: unknown, stored: readonly Stored[]): void {
+    this.#news?.push({ client, stored });
     if (client === this.client) this.#known(stored);
   }
 
@@ -163,6 +166,11 @@ export class Ledger {
     if (rows.length > 0) this.#desk.step(replica.place(rows));
   }
 
+  /** From now on the store is read, for {@link requeue}: what others store meanwhile may not be in what is read. */
+  listen(): void {
+    this.#news = [];
+  }
+
   /** Makes the queue and the rejected list what the store has. True if that is sent under another client id than before. */
   requeue({ count, queue, rejected }: Pending): boolean {
     const { replica } = this.#desk;
@@ -173,7 +181,10 @@ export class Ledger {
     for (const { id, body, outcome, at } of rejected) this.#desk.step(replica.adoptRejected(id, read(body, this.#desk.versions), outcome, at));
     const there = new Set(rejected.map(({ id }) => id));
     for (const { id } of replica.rejected()) if (!there.has(id)) this.#desk.step(replica.discard(id, true));
-    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body, this.#desk.versions) })), count.wire));
+    const newer = (this.#news ?? []).flatMap(({ client, stored }) => (client === count.client ? stored : [])).filter(({ wire }) => wire > count.wire);
+    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body, this.#desk.versions) })), count.wire, new Set(newer.map(({ id }) => id))));
+    this.#news = undefined;
+    this.#known(newer);
     this.#placed();
     return renamed;
   }

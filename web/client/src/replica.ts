@@ -289,13 +289,19 @@ export class Replica {
 
   /**
    * Makes the queue what the store has: `stored` in order, then what was made
-   * here and is not stored yet. What else was queued is done with, nobody here
-   * knows how. `wire` is the last id given.
+   * here and is not stored yet, or was only after `stored` was read (`newer`). What else
+   * was queued is done with, nobody here knows how. `wire` is the last id given.
    */
-  requeue(stored: readonly { readonly id: string; readonly order: number; readonly wire: number; readonly prepared: Prepared }[], wire: number): Step {
+  requeue(stored: readonly { readonly id: string; readonly order: number; readonly wire: number; readonly prepared: Prepared }[], wire: number, newer?: ReadonlySet<string>): Step {
     const recorder = this.#record();
-    const left = new Map([...this.#queue.items()].filter((item) => item.order < UNSAVED || !item.mine).map((item) => [item.id, item]));
+    const items = [...this.#queue.items()];
+    const left = new Map(items.filter((item) => (item.order < UNSAVED || !item.mine) && !newer?.has(item.id)).map((item) => [item.id, item]));
     this.#queue.unnumber();
+    for (const item of items) {
+      if (!newer?.has(item.id)) continue;
+      item.wire = 0;
+      this.#overlay.move(item, UNSAVED + ++this.#serial);
+    }
     for (const { id, order, wire: own, prepared } of stored) {
       left.delete(id);
       if (this.#refusals.has(id)) continue;

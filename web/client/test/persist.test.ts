@@ -238,6 +238,22 @@ describe("a store", () => {
     expect(Object.keys(onServer() as object)).toEqual(["cards/c0", "cards/c1", "cards/c2"]);
   });
 
+  it("that is read while another tab stores something has that, too: it is not taken for done with", async () => {
+    const lead = tab();
+    const other = tab();
+    await rest();
+    lead.client.goOffline();
+    await rest();
+    const made = other.space.put("cards", "c1", { n: 1 });
+    disk.lose(true); // so that the one that leads reads the queue anew, just before the other one stores again what it could not
+    await rest();
+    expect([lead, other].map(({ space }) => space.pending.map(({ state }) => state))).toEqual([["queued"], ["queued"]]);
+    lead.client.goOnline();
+    await rest();
+    expect(onServer()).toEqual({ "cards/c1": { n: 1 } });
+    expect(made.state).toBe("applied");
+  });
+
   it("that is damaged is said and fetched anew", async () => {
     const first = tab();
     server.space().write({ op: "put", in: "cards", id: "a", value: { n: 1 } });
