@@ -310,7 +310,7 @@ describe("no mutation that was saved is lost, none is applied twice,", () => {
   });
 });
 
-it("shows what is on the disk without a server, and sends what was made a day later", { timeout: 60_000 }, async () => {
+it.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("shows what is on the disk without a server, and sends what was made a day later (%i)", { timeout: 60_000 }, async () => {
   const first = await open();
   await settled(first.page);
   await first.page.evaluate(() => window.page.mark("before"));
