@@ -304,7 +304,7 @@ func FuzzDecodeClient(f *testing.F) {
 }
 
 func stricter(err error) bool {
-	for _, why := range []string{"is missing", "want ", "a number beyond", "too_deep", "selector is an object", "message_too_large"} {
+	for _, why := range []string{"is missing", "want ", "a number beyond", "too_deep", "selector is an object", "message_too_large", "either ops or call"} {
 		if strings.Contains(err.Error(), why) {
 			return true
 		}

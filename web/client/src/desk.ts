@@ -12,6 +12,8 @@ export interface Household {
   post(message: TabMessage): void;
   /** The store did not do as asked; with undefined it did again. */
   trouble(error: Error | undefined): void;
+  /** Another tab has claimed the store since. */
+  deposed(): void;
   newClient(): string;
   /** Milliseconds since 1970. */
   now(): number;

@@ -188,6 +188,13 @@ export class Home implements Household {
     this.post({ t: "leads" });
   }
 
+  /** If this tab has the lead all the same, it was claimed late: by one that had frozen on the way, and that claims nothing more. */
+  deposed(): void {
+    if (this.#epoch === undefined || !this.#mayLead()) return;
+    this.#epoch = undefined;
+    void this.#claim();
+  }
+
   #mayLead(): boolean {
     return !this.#closed && (this.#options.platform === undefined || this.#tabs?.leading === true);
   }

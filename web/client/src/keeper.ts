@@ -346,7 +346,7 @@ export class Keeper implements Desk {
 
   #failed(error: Error): void {
     this.#mirror.drop();
-    if (error instanceof Deposed) return; // another tab's writing is followed from now on
+    if (error instanceof Deposed) return this.house.deposed();
     this.house.trouble(error);
     if (!this.#opened) this.#open(); // what is there cannot be read: go on with what the server has
     if (error instanceof StoreError && (error.code === "lost" || error.code === "closed")) return; // there will be another store

@@ -698,6 +698,26 @@ describe("several tabs", () => {
     expect([a, b].map(({ space }) => space.status.pending)).toEqual([0, 0]);
   });
 
+  it("go on where one that was frozen on its way to the lead claims the store late", async () => {
+    const late = tab();
+    const leader = tab();
+    late.freeze(); // the lock is its own, the store not yet
+    await pass(2000);
+    expect(leader.client.leading).toBe(true);
+    late.thaw();
+    await rest();
+    expect([late.client.leading, leader.client.leading]).toEqual([false, true]);
+    server.space().write({ op: "put", in: "cards", id: "c1", value: {} });
+    await rest();
+    expect(leader.cards).toEqual({ "cards/c1": {} });
+    expect(late.cards, "what the leader could not write the others do not see").toEqual({ "cards/c1": {} });
+    await closing(leader);
+    await closing(late);
+    const next = tab();
+    await rest(3);
+    expect(next.cards).toEqual({ "cards/c1": {} });
+  });
+
   it("do not take the lead while they are hidden and it is alive", async () => {
     const [a, b] = [tab(), tab()];
     await rest();
