@@ -150,16 +150,8 @@ func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, 
 	if sight.every(key.Collection) {
 		return v.Live(), nil
 	}
-	if !v.Live() {
-		sight.See(key.Collection, nil) // as much work as for one that is there
-		return false, nil
-	}
-	doc, err := state.Doc(key, v)
-	if err != nil {
-		return false, err
-	}
-	_, _, visible := sight.See(key.Collection, doc)
-	return visible, nil
+	_, _, visible, err := kernel.Look(sight, key, v, state.Doc)
+	return visible, err
 }
 
 // Sight implements kernel.Guard.
