@@ -1,14 +1,18 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
 )
 
 // maxEvidence bounds the entries that are named for one thing that a relation holds with.
@@ -17,19 +21,23 @@ const maxEvidence = 5
 // An Explanation says why somebody may or may not see or write an entry. It
 // holds what the rules looked at, whoever may see that: it is for operators.
 type Explanation struct {
-	User       string            `json:"user"`
-	Definition string            `json:"definition"` // version
-	Kind       string            `json:"kind"`       // pattern of the space's path, "" where none fits
-	Space      map[string]any    `json:"space,omitzero"`
-	Open       *Decision         `json:"open"`
-	Entry      string            `json:"entry"` // "there", "deleted" or "absent"
-	Seq        space.Seq         `json:"seq"`   // of the entry's newest version
-	Read       *Decision         `json:"read"`
-	Write      *Decision         `json:"write,omitzero"` // nil: no write was asked for, or it did not get as far as the rule
-	Op         string            `json:"op,omitzero"`    // of Write: "create", "update" or "delete"
-	Refusal    *space.Refusal    `json:"refusal,omitzero"`
-	Hidden     []string          `json:"hidden,omitzero"` // fields of the entry, if it may be seen, that are not shown
-	Relations  []RelationHolding `json:"relations"`       // as far as the rules asked
+	User       string         `json:"user"`
+	Definition string         `json:"definition"` // version
+	Kind       string         `json:"kind"`       // pattern of the space's path, "" where none fits
+	Space      map[string]any `json:"space,omitzero"`
+	Open       *Decision      `json:"open"`
+	Entry      string         `json:"entry"` // "there", "deleted" or "absent"
+	Seq        space.Seq      `json:"seq"`   // of the entry's newest version
+	Read       *Decision      `json:"read"`
+	Write      *Decision      `json:"write,omitzero"` // nil: no write was asked for, or it did not get as far as the rule
+	Op         string         `json:"op,omitzero"`    // of Write: "create", "update" or "delete"
+	Refusal    *space.Refusal `json:"refusal,omitzero"`
+	Hidden     []string       `json:"hidden,omitzero"` // fields of the entry, if it may be seen, that are not shown
+	// Shown are the rules of reading of the fields that the entry has, if it may be seen.
+	Shown []*Decision `json:"shown,omitzero"`
+	// Written are the rules of writing of the fields that the write changes, up to the first that denies it.
+	Written   []*Decision       `json:"written,omitzero"`
+	Relations []RelationHolding `json:"relations"` // as far as the rules asked
 	// Nothing reports that a write was accepted and changes nothing: as far as they may see there was nothing to change.
 	Nothing bool `json:"nothing,omitzero"`
 	// Allowed is the verdict: on the write if there is one, else on seeing the entry.
@@ -38,7 +46,8 @@ type Explanation struct {
 
 // A Decision is one rule's part in an explanation.
 type Decision struct {
-	Rule    string      `json:"rule"` // where it stands in the kind of space, such as collections.cards.read
+	Rule    string      `json:"rule"`           // where it stands in the kind of space, such as collections.cards.read
+	Field   string      `json:"field,omitzero"` // the path of the field whose rule it is
 	Missing bool        `json:"missing,omitzero"`
 	Trace   *rule.Trace `json:"trace,omitzero"`
 	Allowed bool        `json:"allowed"`
@@ -60,6 +69,7 @@ type Explainer struct {
 	relations *Relations
 	out       *Explanation
 	asked     map[string]bool // relations noted already
+	decisions []*Decision     // with a trace
 }
 
 // Explain begins an explanation as of a snapshot. Rights that no rule limits have nothing to explain.
@@ -97,8 +107,12 @@ func (x *Explainer) decide(d *Decision, r *rule.Rule, in *rule.Input) error {
 		return err
 	}
 	d.Allowed = d.Trace.Result == "true"
+	x.decisions = append(x.decisions, d)
 	return x.note(d.Trace)
 }
+
+// Decisions are those of all rules that were asked so far, in order. Unlike an explanation they have each write of a mutator, and who may call it.
+func (x *Explainer) Decisions() []*Decision { return x.decisions }
 
 // Read explains whether a version of an entry may be seen.
 func (x *Explainer) Read(key space.Key, v space.Version) error {
@@ -135,12 +149,35 @@ func (x *Explainer) Read(key space.Key, v space.Version) error {
 	}
 	x.out.Allowed = seen
 	if of := scope.sights[key.Collection]; seen && of != nil {
-		shown, _ := of.mask(doc)
-		for _, f := range c.fields {
-			_, had := f.path.Get(doc)
-			if _, has := f.path.Get(shown); had && !has {
-				x.out.Hidden = append(x.out.Hidden, c.lens.Path(f.path, x.rights.version(key.Collection)).String())
-			}
+		return x.fields(key, c, of, doc, in)
+	}
+	return nil
+}
+
+// fieldRule is where a rule of a field stands in its kind of space.
+func fieldRule(collection string, path value.Path, rule string) string {
+	return "collections." + collection + ".fields." + path.String() + "." + rule
+}
+
+// fields explains which fields of an entry that may be seen are shown.
+func (x *Explainer) fields(key space.Key, c *collection, of *sight, doc map[string]any, in *rule.Input) error {
+	shown, _ := of.mask(doc)
+	for i := range c.fields {
+		f := &c.fields[i]
+		if _, had := f.path.Get(doc); !had || f.read == nil {
+			continue
+		}
+		d := &Decision{Rule: fieldRule(key.Collection, f.path, "read"), Field: f.path.String()}
+		if err := x.decide(d, f.read.Whole(), in); err != nil {
+			return err
+		}
+		x.out.Shown = append(x.out.Shown, d)
+		_, has := f.path.Get(shown)
+		if has != d.Allowed {
+			return fmt.Errorf("field %s of entry %s: the rule says %t and its index %t: that is a fault of Syncline, please report it with the definition", f.path, key, d.Allowed, has)
+		}
+		if !has {
+			x.out.Hidden = append(x.out.Hidden, c.lens.Path(f.path, x.rights.version(key.Collection)).String())
 		}
 	}
 	return nil
@@ -160,19 +197,25 @@ type explained struct {
 	err error
 }
 
-func (w *explained) asked(collection string, ask *rule.Rule, in *rule.Input) {
-	w.x.out.Op = in.Op
-	w.x.out.Write = &Decision{Rule: "collections." + collection + "." + in.Op}
+func (w *explained) asked(d *Decision, ask *rule.Rule, in *rule.Input) {
+	switch {
+	case d.Field != "":
+		w.x.out.Written = append(w.x.out.Written, d)
+	case in.Op != "": // of a mutator's there is none
+		w.x.out.Op, w.x.out.Write = in.Op, d
+	}
 	again := *in
-	w.err = w.x.decide(w.x.out.Write, ask, &again)
+	w.err = errors.Join(w.err, w.x.decide(d, ask, &again))
 }
 
 func (w *explained) Write(s kernel.State, key space.Key, old func() (space.Version, error), next space.Version) (*space.Refusal, error) {
 	refusal, err := w.Guard.Write(s, key, old, next)
-	if err == nil {
-		err = w.err
-	}
-	return refusal, err
+	return refusal, errors.Join(err, w.err)
+}
+
+func (w *explained) Call(s kernel.State, name string, args jsontext.Value) (*space.Refusal, error) {
+	refusal, err := w.Guard.Call(s, name, args)
+	return refusal, errors.Join(err, w.err)
 }
 
 // Outcome notes what became of the write in the end. What the guard allows may

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/space"
+	"github.com/syncline/syncline/value"
 )
 
 // Why is the verdict's reason in a sentence without a stop.
@@ -36,7 +37,11 @@ func (e *Explanation) Why() string {
 	case e.Write != nil && !e.Write.Allowed:
 		return e.because(e.Write)
 	case e.Refusal.Code == space.CodeForbidden && e.Refusal.Path != "":
-		return "they may not write this field: " + e.Refusal.Path
+		why := "they may not write this field: " + e.Refusal.Path
+		if n := len(e.Written); n > 0 && !e.Written[n-1].Allowed {
+			why += ": " + e.because(e.Written[n-1])
+		}
+		return why
 	case e.Write == nil && e.Refusal.Code == space.CodeForbidden:
 		return "the collection is not in the definition"
 	}
@@ -45,6 +50,18 @@ func (e *Explanation) Why() string {
 		why += " at " + e.Refusal.Path
 	}
 	return why + ": " + e.Refusal.Message
+}
+
+// WhyField is the reason, as [Explanation.Why] has them, why a field of an entry is shown or not, "" if no rule says so. The path is
+// in the form of the definition, of a part of the field or of something that it is a part of.
+func (e *Explanation) WhyField(path value.Path) string {
+	var whys []string
+	for _, d := range e.Shown {
+		if of, err := value.ParsePath(d.Field); err == nil && (of.Covers(path) || path.Covers(of)) {
+			whys = append(whys, e.because(d))
+		}
+	}
+	return strings.Join(whys, "; ")
 }
 
 // because names the atoms that decided a rule.
@@ -131,8 +148,14 @@ func (e *Explanation) Text() string {
 		b.WriteString("\n")
 		e.decision(&b, e.Read, e.Read.Allowed)
 	}
+	for _, d := range e.Shown {
+		e.decision(&b, d, d.Allowed)
+	}
 	if e.Write != nil {
 		e.decision(&b, e.Write, e.Write.Allowed)
+	}
+	for _, d := range e.Written {
+		e.decision(&b, d, d.Allowed)
 	}
 	verdict := "allowed"
 	if !e.Allowed {

@@ -53,7 +53,7 @@ func (c *compiler) fields(k *kind, env *rule.Env, d map[string]definition.Field)
 }
 
 // protected returns the path of a field that a write changes and may not, "" if there is none.
-func (c *collection) protected(in *rule.Input, version uint32) string {
+func (g *guard) protected(c *collection, name string, in *rule.Input) string {
 	if in.New == nil {
 		return "" // who may delete an entry may delete all of it
 	}
@@ -67,8 +67,11 @@ func (c *collection) protected(in *rule.Input, version uint32) string {
 		if had == has && (!has || value.Equal(was, is)) {
 			continue
 		}
-		if in.Old == nil && c.lens.Supplied(f.path, is, version) {
+		if in.Old == nil && c.lens.Supplied(f.path, is, g.rights.version(name)) {
 			continue // what the definition gives a new entry of an older client
+		}
+		if g.asked != nil {
+			g.asked(&Decision{Rule: fieldRule(name, f.path, "write"), Field: f.path.String()}, f.write, in)
 		}
 		if ok, err := f.write.Eval(in); err != nil || !ok {
 			return f.path.String()

@@ -45,9 +45,9 @@ type guard struct {
 	relations *Relations
 	now       time.Time
 	knows     *standing
-	asked     func(collection string, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked; nil: nobody does
-	whole     bool                                                    // a mutator writes that may do everything: what fits the schema and the constraints
-	staged    *constraint.Index                                       // what constraints count with the mutation
+	asked     func(d *Decision, ask *rule.Rule, in *rule.Input) // hears of each rule that is asked, before it answers; nil: nobody does
+	whole     bool                                              // a mutator writes that may do everything: what fits the schema and the constraints
+	staged    *constraint.Index                                 // what constraints count with the mutation
 }
 
 // refused is what is said of whatever may not be written: the same whether it exists or not.
@@ -83,11 +83,11 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 	if err := describe(in, key, old, next, state.Doc); err != nil {
 		return nil, err
 	}
-	ask := c.writes(in.Op)
-	if g.asked != nil {
-		g.asked(key.Collection, ask, in)
-	}
 	if !g.whole {
+		ask := c.writes(in.Op)
+		if g.asked != nil {
+			g.asked(&Decision{Rule: "collections." + key.Collection + "." + in.Op}, ask, in)
+		}
 		if ask == nil {
 			return refused(key), nil
 		}
@@ -99,7 +99,7 @@ func (g *guard) Write(state kernel.State, key space.Key, was func() (space.Versi
 		if ok, err := ask.Eval(in); err != nil || !ok {
 			return refused(key), nil // a rule that fails denies
 		}
-		if path := c.protected(in, g.rights.version(key.Collection)); path != "" {
+		if path := g.protected(c, key.Collection, in); path != "" {
 			no := refused(key)
 			no.Path = path
 			return g.known(no), nil
@@ -150,16 +150,8 @@ func (g *guard) sees(state kernel.State, key space.Key, v space.Version) (bool, 
 	if sight.every(key.Collection) {
 		return v.Live(), nil
 	}
-	if !v.Live() {
-		sight.See(key.Collection, nil) // as much work as for one that is there
-		return false, nil
-	}
-	doc, err := state.Doc(key, v)
-	if err != nil {
-		return false, err
-	}
-	_, _, visible := sight.See(key.Collection, doc)
-	return visible, nil
+	_, _, visible, err := kernel.Look(sight, key, v, state.Doc)
+	return visible, err
 }
 
 // Sight implements kernel.Guard.

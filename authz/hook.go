@@ -19,6 +19,7 @@ type Hook struct {
 	Name string
 	To   string // the operator's name of an endpoint
 
+	field       string // of the kind of space: deliver or ask
 	kind        *kind
 	collections []string
 	when        *rule.Rule // nil: always
@@ -70,15 +71,38 @@ func (r *Rules) Wants(h *Hook, change kernel.Delta, now time.Time) (bool, error)
 	if h.when == nil {
 		return true, nil
 	}
-	was, err := change.Old()
+	in, err := r.change(change, now)
 	if err != nil {
 		return false, err
 	}
-	in := &rule.Input{Space: r.vars, Now: now}
-	if err := describe(in, change.Key, was, change.New, kernel.Doc); err != nil {
-		return false, err
-	}
 	return h.when.Eval(in)
+}
+
+// Explain is how the rule of a hook comes to its answer on a change: nil if it has none, or the change does not concern it.
+func (r *Rules) Explain(h *Hook, change kernel.Delta, now time.Time) (*Decision, error) {
+	if h.when == nil || !h.Concerns(change.Key.Collection) {
+		return nil, nil
+	}
+	in, err := r.change(change, now)
+	if err != nil {
+		return nil, err
+	}
+	d := &Decision{Rule: h.field + "." + h.Name + ".when"}
+	if d.Trace, err = h.when.Trace(in); err != nil {
+		return nil, err
+	}
+	d.Allowed = d.Trace.Result == "true"
+	return d, nil
+}
+
+// change is what the rule of a hook looks at.
+func (r *Rules) change(change kernel.Delta, now time.Time) (*rule.Input, error) {
+	was, err := change.Old()
+	if err != nil {
+		return nil, err
+	}
+	in := &rule.Input{Space: r.vars, Now: now}
+	return in, describe(in, change.Key, was, change.New, kernel.Doc)
 }
 
 // describe tells a rule of a change of an entry, of whose versions read reads the records.
@@ -112,7 +136,7 @@ func (c *compiler) hooks(field string, k *kind, env *rule.Env, all map[string]de
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		c.in([]string{field, name}, func() {
 			d := all[name]
-			h := &Hook{Name: name, To: d.To, kind: k, collections: d.Collections}
+			h := &Hook{Name: name, To: d.To, field: field, kind: k, collections: d.Collections}
 			c.check(CheckHookName(name))
 			c.check(CheckHookName(d.To))
 			if len(d.Collections) == 0 {

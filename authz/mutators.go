@@ -87,6 +87,9 @@ func (g *guard) Call(state kernel.State, name string, args jsontext.Value) (*spa
 	}
 	in := g.rights.input(standing.related)
 	in.Now, in.Lookup, in.Args = g.now, lookup(state), tree
+	if g.asked != nil {
+		g.asked(&Decision{Rule: "mutators." + name + ".allow"}, m.allow, in)
+	}
 	if ok, err := m.allow.Eval(in); err != nil || !ok {
 		return refused(space.Key{}), nil // a rule that fails denies
 	}

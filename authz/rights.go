@@ -41,6 +41,14 @@ func (r *Rules) Alike(o *Rules) bool {
 	return maps.Equal(r.vars, o.vars) && reflect.DeepEqual(r.kind.said, o.kind.said)
 }
 
+// Kind is the pattern of the space's kind, as in the definition, "" where none fits.
+func (r *Rules) Kind() string {
+	if r.kind == nil {
+		return ""
+	}
+	return r.kind.pattern.String()
+}
+
 // Collections are those that the rules name, in order.
 func (r *Rules) Collections() []string {
 	if r.kind == nil {

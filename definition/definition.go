@@ -50,8 +50,9 @@ type Step struct {
 
 // A Case is one principal in a scene.
 type Case struct {
-	As   jsontext.Value `json:"as,omitzero"`   // uid and claims, what rules see as auth; none: nobody
-	Sees *[]string      `json:"sees,omitzero"` // which of the entries, all of them; not given: not asked
+	As jsontext.Value `json:"as,omitzero"` // uid and claims, what rules see as auth; none: nobody
+	// Sees is which of the entries, all of them, and what of them; not given: not asked.
+	Sees *[]Seen `json:"sees,omitzero"`
 	// Loses and Gains are what a device of theirs that held all that they might see before the step drops and
 	// gets by it, each all of it. Only in steps; not given: not asked.
 	Loses  *[]string `json:"loses,omitzero"`
@@ -71,6 +72,10 @@ type Write struct {
 	Value  jsontext.Value `json:"value,omitzero"` // the record, or the update operators of a patch
 	At     string         `json:"at,omitzero"`    // what rules see as now, RFC 3339; the beginning of 2026 if not given
 	Code   string         `json:"code,omitzero"`  // of a refusal that is neither forbidden nor not_found
+	// Tells and Asks are the names of the hooks that are told of it, and of those that have to agree to it first, each all
+	// of them. Only in Case.May; not given: not asked.
+	Tells *[]string `json:"tells,omitzero"`
+	Asks  *[]string `json:"asks,omitzero"`
 }
 
 // A Space is one kind of space.

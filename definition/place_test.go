@@ -81,6 +81,14 @@ func TestErrorsSayWhere(t *testing.T) {
 		"spaces:\n  a: [1\n":                             `app.yaml:`,
 		"spaces:\n  a:\n    open: [x]\n":                 `app.yaml:3:5: spaces.a.open: `,
 		"tests:\n  - space: a\n    cases: [{sees: 1}]\n": `app.yaml:3:`,
+
+		"tests:\n  - space: a\n    cases:\n      - sees: [a/b, 1]\n":             `app.yaml:4:21: tests.0.cases.0.sees.1: an entry that is seen is collection/id, or {collection/id: `,
+		"tests:\n  - space: a\n    cases:\n      - sees: [a/b: 1]\n":             `app.yaml:4:16: tests.0.cases.0.sees.0: of a/b: an entry that is seen is`,
+		"tests:\n  - space: a\n    cases:\n      - sees: [a/b: null]\n":          `app.yaml:4:16: tests.0.cases.0.sees.0: of a/b: an entry that is seen is`,
+		"tests:\n  - space: a\n    cases:\n      - sees: [{}]\n":                 `app.yaml:4:16: tests.0.cases.0.sees.0: an object with 0 members: `,
+		"tests:\n  - space: a\n    cases:\n      - sees: [{a/b: [], a/c: []}]\n": `app.yaml:4:16: tests.0.cases.0.sees.0: an object with 2 members: `,
+		"tests:\n  - space: a\n    cases:\n      - sees: [a/b: [x, [y]]]\n":      `app.yaml:4:16: tests.0.cases.0.sees.0: the fields of a/b that are seen are a list of their paths`,
+		"tests:\n  - space: a\n    cases:\n      - sees: [a/b: [x, y, x]]\n":     `app.yaml:4:16: tests.0.cases.0.sees.0: the field x of a/b is listed twice`,
 	} {
 		if _, err := definition.ParseFile("app.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %s", text, err, want)

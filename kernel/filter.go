@@ -49,16 +49,26 @@ func show(f Filter, key space.Key, v space.Version, read func(space.Key, space.V
 	if f == nil {
 		return v, v.Live(), nil
 	}
+	record, whole, visible, err := Look(f, key, v, read)
+	if err != nil || !v.Live() {
+		return v, false, err
+	}
+	return shown(f, key.Collection, v, record, whole), visible, nil
+}
+
+// Look asks a filter about a version, of which read has the record: what of it is shown, whether that is all of it, and whether it may be
+// seen at all. What is not there is asked about as often as what is.
+func Look(f Filter, key space.Key, v space.Version, read func(space.Key, space.Version) (map[string]any, error)) (record map[string]any, whole, visible bool, err error) {
 	if !v.Live() {
 		f.See(key.Collection, nil)
-		return v, false, nil
+		return nil, true, false, nil
 	}
 	doc, err := read(key, v)
 	if err != nil {
-		return v, false, err
+		return nil, false, false, err
 	}
-	record, whole, visible := f.See(key.Collection, doc)
-	return shown(f, key.Collection, v, record, whole), visible, nil
+	record, whole, visible = f.See(key.Collection, doc)
+	return record, whole, visible, nil
 }
 
 // shown is the version v with the record that is shown of it.

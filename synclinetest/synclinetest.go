@@ -69,7 +69,8 @@ func (s Suite) Rules(t *testing.T, more ...definition.Test) {
 }
 
 // Noticed fails for each change of an atom of a rule that none of the definition's
-// tests and more notices: see [ruletest.Mutate].
+// tests and more notices ([ruletest.Mutate]), and for each atom that they do not ask both
+// where it is true and where it is false ([ruletest.Cover]).
 func (s Suite) Noticed(t *testing.T, more ...definition.Test) {
 	t.Helper()
 	with := *s.Definition
@@ -80,6 +81,13 @@ func (s Suite) Noticed(t *testing.T, more ...definition.Test) {
 	}
 	for _, s := range survivors {
 		t.Error(s)
+	}
+	unseen, _, err := ruletest.Cover(t.Context(), &with, s.Mutators)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range unseen {
+		t.Error(u)
 	}
 }
 

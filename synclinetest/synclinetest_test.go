@@ -34,7 +34,7 @@ func parse(t *testing.T) *definition.Definition {
 }
 
 // others is what the definition's own test does not say.
-func others(sees ...string) definition.Test {
+func others(sees ...definition.Seen) definition.Test {
 	return definition.Test{
 		Name: "others", Space: "team/a", Entries: parsed,
 		Cases: []definition.Case{{As: []byte(`{"uid":"bob"}`), Sees: &sees}},
@@ -44,15 +44,15 @@ func others(sees ...string) definition.Test {
 var parsed = map[string]jsontext.Value{"cards/c": jsontext.Value(`{"owner":"ada"}`)}
 
 func TestRules(t *testing.T) {
-	synclinetest.Rules(t, parse(t), others([]string{}...))
-	synclinetest.Noticed(t, parse(t), others([]string{}...))
+	synclinetest.Rules(t, parse(t), others([]definition.Seen{}...))
+	synclinetest.Noticed(t, parse(t), others([]definition.Seen{}...))
 }
 
 // TestFailures: what is wrong fails the right subtest, and says why. It is run in a process of its own.
 func TestFailures(t *testing.T) {
 	switch os.Getenv("SYNCLINETEST") {
 	case "wrong":
-		synclinetest.Rules(t, parse(t), others("cards/c"))
+		synclinetest.Rules(t, parse(t), others(definition.Seen{Entry: "cards/c"}))
 		return
 	case "unnoticed":
 		synclinetest.Noticed(t, parse(t))

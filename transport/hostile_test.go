@@ -19,6 +19,7 @@ import (
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host"
+	"github.com/syncline/syncline/internal/testclient"
 	"github.com/syncline/syncline/internal/testlog"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
@@ -265,7 +266,7 @@ func TestLogInjection(t *testing.T) {
 			broken.Store(true)
 			for _, id := range []string{"x%0Alevel=INFO%20msg=forged", "x%0D%0Ay", "x%1B%5B2J", "x%C2%9B2J", "x%E2%80%A8y", "x%22%20level=INFO", "x%E2%80%AEy", "plain"} {
 				for _, method := range []string{"GET", "HEAD"} {
-					s.do(method, rest+"cards/"+id, "", "Authorization", "Bearer geheim", "Syncline-User", "u", "Syncline-Session", "geheim", "User-Agent", "geheim\x1b[2J")
+					s.do(method, rest+"cards/"+id+"?token=geheim", "", "Authorization", "Bearer geheim", "Syncline-User", "u", "Syncline-Session", "geheim", "User-Agent", "geheim\x1b[2J")
 				}
 			}
 			s.do("POST", rest+"_find", `{"in":"cards","where":{"geheim":1}}`)
@@ -294,9 +295,22 @@ func TestTokenInURL(t *testing.T) {
 				t.Errorf("%s?%s: %+v", path, name, a)
 			}
 		}
-		a := s.do("POST", "/v1/poll?"+name+"=ada", string(lines(&wire.Hello{V: []int{1}})))
-		if e := want[*wire.Error](t, decode(t, strings.TrimSpace(a.body))); e.Code != wire.CodeUnauthorized {
-			t.Errorf("%s: %s", name, wire.Encode(e))
+		for _, path := range []string{"/v1/poll", "/v1/stream"} {
+			a := s.do("POST", path+"?"+name+"=ada", string(lines(&wire.Hello{V: []int{1}})))
+			if e := want[*wire.Error](t, decode(t, strings.TrimSpace(a.body))); e.Code != wire.CodeUnauthorized {
+				t.Errorf("%s?%s: %s", path, name, wire.Encode(e))
+			}
+		}
+		c, err := testclient.Dial(s.url + "?" + name + "=ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.Send(&wire.Hello{V: []int{1}}); err != nil {
+			t.Fatal(err)
+		}
+		if e := want[*wire.Error](t, nextOf(t, c)); e.Code != wire.CodeUnauthorized {
+			t.Errorf("/v1/ws?%s: %s", name, wire.Encode(e))
 		}
 	}
 }

@@ -109,6 +109,15 @@ func TestREST(t *testing.T) {
 		{"POST", rest + "_find", `{"where":{}}`, nil, 400, "", "bad_name"},
 		{"POST", rest + "_find", `{"in":"cards","in":"people"}`, nil, 400, "", "malformed"},
 
+		{"PUT", x, `{"n":1,"n":2}`, nil, 422, "", `"path":"ops[0].value`},
+		{"PUT", x, `{"a":{"n":1,"\u006e":2}}`, nil, 422, "", `"path":"ops[0].value`},
+		{"PUT", x, `{"__proto__":{"n":1}}`, nil, 422, "", `"path":"ops[0].value`},
+		{"PATCH", x, `{"$inc":{"n":1},"$inc":{"n":1}}`, nil, 422, "", `"path":"ops[0].patch`},
+		{"PATCH", x, `{"$set":{"n":1,"n":2}}`, nil, 422, "", `"path":"ops[0].patch`},
+		{"POST", rest + "_push", `{"muts":[],"muts":[{"ops":[{"op":"delete","in":"cards","id":"x"}]}]}`, nil, 400, "", "malformed"},
+		{"POST", rest + "_push", `{"muts":[{"ops":[{"op":"put","in":"cards","id":"x","id":"y","value":{}}]}]}`, nil, 400, "", "malformed"},
+		{"GET", x, "", nil, 200, `"8"`, `{"n":5}`},
+
 		{"GET", rest + "_head", "", nil, 200, "", `"horizon":"0"`},
 		{"POST", rest + "_head", "", nil, 405, "", ""},
 		{"POST", x, "", nil, 405, "", ""},

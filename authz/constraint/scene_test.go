@@ -169,6 +169,43 @@ func TestCascadeLimit(t *testing.T) {
 	}
 }
 
+// TestGuessedReferences: to refer to what one may not see takes the same answer and the same work as to refer to what is not there.
+func TestGuessedReferences(t *testing.T) {
+	d, err := definition.Parse([]byte(projects))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := constraint.Compile(d.Spaces["a"], func(at []string, err error) { t.Fatal(at, err) })
+	for _, field := range []string{"list", "also", "next"} {
+		var answers []string
+		for _, id := range []string{"hidden", "absent"} {
+			asked := 0
+			change := space.Change{Key: space.Key{Collection: "cards", ID: "c"}, Payload: []byte(fmt.Sprintf(`{%q:%q,"owner":"ada"}`, field, id))}
+			_, _, refusal, err := set.Index().Settle(oneHidden{}, &kernel.Proposal{Seq: 2, Changes: []space.Change{change}}, constraint.Writer{
+				Sees: func(space.Key, space.Version) (bool, error) { asked++; return false, nil },
+				Fits: func(string, map[string]any) bool { return true },
+			})
+			if err != nil || refusal == nil || asked == 0 {
+				t.Fatalf("%s to what is %s: %v, asked %d times (%v)", field, id, refusal, asked, err)
+			}
+			answers = append(answers, fmt.Sprintf("%s %s %s, asked %d times", refusal.Code, refusal.Path, refusal.Message, asked))
+		}
+		if answers[0] != answers[1] {
+			t.Errorf("%s:\nhidden: %s\nabsent: %s", field, answers[0], answers[1])
+		}
+	}
+}
+
+// oneHidden is a state in which there is what is called hidden.
+type oneHidden struct{ many }
+
+func (oneHidden) Get(key space.Key) (v space.Version, err error) {
+	if key.ID == "hidden" {
+		v = space.Version{Seq: 1, Payload: []byte(`{"hidden":true}`)}
+	}
+	return v, nil
+}
+
 // many is a state in which everything is there and refers to 1.
 type many struct{}
 

@@ -28,7 +28,12 @@ func namesOf(t *definition.Test) *names {
 	}
 	cases := func(all []definition.Case) {
 		for _, c := range all {
-			for _, list := range []*[]string{c.Sees, c.Loses, c.Gains} {
+			if c.Sees != nil {
+				for _, seen := range *c.Sees {
+					n.said[seen.Entry] = true
+				}
+			}
+			for _, list := range []*[]string{c.Loses, c.Gains} {
 				if list != nil {
 					for _, name := range *list {
 						n.said[name] = true

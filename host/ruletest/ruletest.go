@@ -14,14 +14,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/syncline/syncline/authz"
-	"github.com/syncline/syncline/authz/explain"
+	"github.com/syncline/syncline/authz/rule"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/kernel"
 	"github.com/syncline/syncline/mutator"
 	"github.com/syncline/syncline/space"
 	"github.com/syncline/syncline/store"
 	"github.com/syncline/syncline/store/memstore"
-	"github.com/syncline/syncline/value"
 	"github.com/syncline/syncline/wire"
 )
 
@@ -73,19 +72,34 @@ type scene struct {
 
 	policy *authz.Policy
 	rules  *authz.Rules
+	how
+}
+
+// how a test is run.
+type how struct {
+	quick bool                              // whether it fails is all that is asked: without reasons, up to the first failure
+	noted func(place string, t *rule.Trace) // hears how each rule that the test asks answers; nil: nobody does
 }
 
 // Check runs one test under a policy, with the mutators that it may call, and returns all that is not as it says. The
 // error means that the test itself is wrong.
 func Check(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *definition.Test) (failures []string, err error) {
+	return check(ctx, p, mutators, t, how{})
+}
+
+func check(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *definition.Test, how how) (failures []string, err error) {
 	s, err := newScene(ctx, p, mutators, t)
 	if err != nil {
 		return nil, err
 	}
-	if failures, err = s.cases("", t.Cases, failures); err != nil {
+	s.how = how
+	if failures, err = s.cases("", t.Cases, nil, failures); err != nil {
 		return nil, err
 	}
 	for i := range t.Steps {
+		if s.enough(failures) {
+			break
+		}
 		if failures, err = s.step(fmt.Sprintf("step %d, ", i+1), &t.Steps[i], failures); err != nil {
 			return nil, fmt.Errorf("step %d: %w", i+1, err)
 		}
@@ -93,13 +107,20 @@ func Check(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *defini
 	return failures, nil
 }
 
-// cases asks cases of the scene as it is now, and adds what is not as they say.
-func (s *scene) cases(at string, cases []definition.Case, failures []string) ([]string, error) {
+// enough reports whether nothing more need be asked.
+func (s *scene) enough(failures []string) bool { return s.quick && len(failures) > 0 }
+
+// cases asks cases of the scene as it is now, and adds what is not as they say. Of those of a step there are devices that have caught up on
+// it, by index, nil where none was asked for.
+func (s *scene) cases(at string, cases []definition.Case, devices []*device, failures []string) ([]string, error) {
 	relations, err := s.relations(s.rules)
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range cases {
+		if s.enough(failures) {
+			break
+		}
 		who, err := principal(c.As)
 		if err != nil {
 			return nil, fmt.Errorf("case %d: %w", i+1, err)
@@ -111,7 +132,14 @@ func (s *scene) cases(at string, cases []definition.Case, failures []string) ([]
 			return nil, fmt.Errorf("case %d: loses and gains are of a step", i+1)
 		}
 		if c.Sees != nil {
-			if err := s.sees(who, relations, *c.Sees, fail); err != nil {
+			var d *device
+			if devices != nil {
+				d = devices[i]
+			}
+			if err := s.sees(who, relations, *c.Sees, d, fail); err != nil {
+				return nil, fmt.Errorf("case %d: %w", i+1, err)
+			}
+			if err := s.note(who, s.names, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -202,50 +230,13 @@ func (s *scene) plan(now time.Time) *kernel.Plan {
 	return kernel.NewPlan(s.head, now, store.Reader{Context: s.ctx, Store: s.store, Space: s.path}, limits)
 }
 
-// sees compares what somebody sees with what they should.
-func (s *scene) sees(who *authz.Session, relations *authz.Relations, want []string, fail func(string, ...any)) error {
-	view, err := s.store.View(s.ctx, s.path, s.head.Seq)
-	if err != nil {
-		return err
-	}
-	defer view.Close()
-	for _, key := range want {
-		if !slices.Contains(s.names, key) {
-			fail("sees %s, which is no entry of the test", key)
-		}
-	}
-	for _, text := range s.names {
-		key := s.known.key(text)
-		v, err := view.Get(key)
-		if err != nil {
-			return err
-		}
-		if !v.Live() { // deleted by a step
-			if slices.Contains(want, text) {
-				fail("should see %s, which is no longer there", text)
-			}
-			continue
-		}
-		doc, err := value.Parse(v.Payload)
-		if err != nil {
-			return err
-		}
-		scope := who.In(s.rules).Scope([]string{key.Collection}, relations)
-		_, _, does := scope.See(key.Collection, doc)
-		switch should := slices.Contains(want, text); {
-		case does && !should:
-			fail("sees %s, and should not%s", text, s.why(who, text, nil, time.Time{}))
-		case should && !does && !scope.Open():
-			fail("should see %s, but may not open the space%s", text, s.why(who, text, nil, time.Time{}))
-		case should && !does:
-			fail("should see %s, and does not%s", text, s.why(who, text, nil, time.Time{}))
-		}
-	}
-	return nil
-}
-
 // write tries one write on the scene.
 func (s *scene) write(who *authz.Session, relations *authz.Relations, w definition.Write, may bool, fail func(string, ...any)) error {
+	if !may {
+		if err := alone(w); err != nil {
+			return err
+		}
+	}
 	m, err := s.mutation(w)
 	if err != nil {
 		return err
@@ -265,12 +256,17 @@ func (s *scene) write(who *authz.Session, relations *authz.Relations, w definiti
 	if err != nil {
 		return err
 	}
+	if err := s.noteWrite(who, m, now); err != nil {
+		return err
+	}
 	switch applied := outcome.Kind == space.Applied; {
-	case applied && !may:
+	case applied && may:
+		s.outside(what, w, plan, now, fail)
+	case applied:
 		fail("may %s, and should not%s", what, why())
-	case !applied && may:
+	case may:
 		fail("may not %s, and should: %s%s", what, refusal(plan, outcome), why())
-	case !applied && outcome.Code != space.CodeForbidden && outcome.Code != space.CodeNotFound && outcome.Code != w.Code:
+	case outcome.Code != space.CodeForbidden && outcome.Code != space.CodeNotFound && outcome.Code != w.Code:
 		fail("%s is refused as it should be, but for another reason: %s", what, refusal(plan, outcome))
 	}
 	return nil
@@ -294,17 +290,6 @@ func timeOf(w definition.Write) (time.Time, error) {
 		return now, fmt.Errorf("at: %w", err)
 	}
 	return now, nil
-}
-
-// why is the reason of a verdict as an operator would be told it, to be put after a failure.
-func (s *scene) why(who *authz.Session, text string, op *space.Op, now time.Time) string {
-	answer, err := explain.Ask(s.ctx, s.store, s.policy, who, explain.Question{
-		Space: s.path, Key: s.known.key(text), Write: op, Now: now,
-	})
-	if err != nil {
-		return "; it cannot be explained: " + err.Error()
-	}
-	return ": " + answer.Why()
 }
 
 // mutation makes one of a write.

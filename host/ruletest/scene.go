@@ -27,6 +27,10 @@ type Verdict struct {
 	Path    string `json:"path,omitzero"`
 	Message string `json:"message,omitzero"`
 	Why     string `json:"why,omitzero"` // as an operator would be told it
+	// Tells and Asks are the names of the hooks that are told of an allowed write, and of those that have to agree to it
+	// first. Of a step neither is given.
+	Tells []string `json:"tells,omitempty"`
+	Asks  []string `json:"asks,omitempty"`
 }
 
 // NewScene makes a scene under a policy, with the mutators that may be called and entries by collection/id.
@@ -56,15 +60,30 @@ func newScene(ctx context.Context, p *authz.Policy, mutators mutator.Set, t *def
 
 // Visible are the names of the entries that somebody may see, sorted.
 func (s *Scene) Visible(as jsontext.Value) ([]string, error) {
+	d, err := s.look(as)
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{}, d.keys()...), nil
+}
+
+// Seen are the records of the entries that somebody may see, by name, each as they see it.
+func (s *Scene) Seen(as jsontext.Value) (map[string]jsontext.Value, error) {
+	d, err := s.look(as)
+	if err != nil {
+		return nil, err
+	}
+	return d.held, nil
+}
+
+// look makes a device of somebody that has what they may see.
+func (s *Scene) look(as jsontext.Value) (*device, error) {
 	who, err := principal(as)
 	if err != nil {
 		return nil, err
 	}
-	d := &device{who: who, held: map[string]bool{}}
-	if err := d.catchUp(s.scene); err != nil {
-		return nil, err
-	}
-	return append([]string{}, d.keys()...), nil
+	d := newDevice(who)
+	return d, d.catchUp(s.scene)
 }
 
 // Try says what would become of a write; nothing changes.
@@ -75,6 +94,9 @@ func (s *Scene) Try(as jsontext.Value, w definition.Write) (*Verdict, error) {
 	}
 	who, err := principal(as)
 	if err != nil {
+		return nil, err
+	}
+	if err := alone(w); err != nil {
 		return nil, err
 	}
 	m, err := s.mutation(w)
@@ -92,6 +114,9 @@ func (s *Scene) Try(as jsontext.Value, w definition.Write) (*Verdict, error) {
 		return nil, err
 	}
 	v := verdict(outcome)
+	if v.Allowed {
+		v.Tells, v.Asks = s.told(plan, now)
+	}
 	if w.Call == "" {
 		v.Why = strings.TrimPrefix(s.why(who, s.known.name(space.Key{Collection: m.Ops[0].In, ID: m.Ops[0].ID}), &m.Ops[0], now), ": ")
 	} else if f := plan.Faulted(); f != nil {

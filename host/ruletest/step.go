@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/syncline/syncline/authz"
 	"github.com/syncline/syncline/definition"
 	"github.com/syncline/syncline/host/core"
@@ -18,14 +20,14 @@ import (
 func (s *scene) step(at string, step *definition.Step, failures []string) ([]string, error) {
 	devices := make([]*device, len(step.Cases))
 	for i, c := range step.Cases {
-		if c.Loses == nil && c.Gains == nil {
+		if c.Loses == nil && c.Gains == nil && !tellsFields(c.Sees) {
 			continue
 		}
 		who, err := principal(c.As)
 		if err != nil {
 			return nil, fmt.Errorf("case %d: %w", i+1, err)
 		}
-		devices[i] = &device{who: who, held: map[string]bool{}}
+		devices[i] = newDevice(who)
 		if err := devices[i].catchUp(s); err != nil {
 			return nil, err
 		}
@@ -61,7 +63,12 @@ func (s *scene) step(at string, step *definition.Step, failures []string) ([]str
 			}
 		}
 	}
-	return s.cases(at, step.Cases, failures)
+	return s.cases(at, step.Cases, devices, failures)
+}
+
+// tellsFields reports whether a case says what is seen of an entry: then a device has to have it, too.
+func tellsFields(sees *[]definition.Seen) bool {
+	return sees != nil && slices.ContainsFunc(*sees, func(of definition.Seen) bool { return of.Fields != nil || of.Doc != nil })
 }
 
 func without(all, those []string) []string {
@@ -80,6 +87,9 @@ func (s *scene) commit(step *definition.Step) (v *Verdict, refused string, err e
 	var m space.Mutation
 	for _, w := range step.Writes {
 		one, err := s.mutation(w)
+		if err == nil {
+			err = alone(w)
+		}
 		if err != nil {
 			return nil, "", err
 		}
@@ -98,6 +108,11 @@ func (s *scene) commit(step *definition.Step) (v *Verdict, refused string, err e
 	relations, err := s.relations(rules)
 	if err != nil {
 		return nil, "", err
+	}
+	if step.As != nil {
+		if err := s.noteWrite(who, &m, now); err != nil {
+			return nil, "", err
+		}
 	}
 	plan := s.plan(now)
 	s.calls.serve(plan, who)
@@ -134,7 +149,11 @@ func (s *scene) commit(step *definition.Step) (v *Verdict, refused string, err e
 type device struct {
 	who    *authz.Session
 	cursor *space.Cursor // nil: it has nothing yet
-	held   map[string]bool
+	held   map[string]jsontext.Value
+}
+
+func newDevice(who *authz.Session) *device {
+	return &device{who: who, held: map[string]jsontext.Value{}}
 }
 
 func (d *device) keys() []string {
@@ -182,7 +201,7 @@ func (d *device) catchUp(s *scene) error {
 			clear(d.held)
 		}
 		for _, row := range diff.Put {
-			d.held[s.known.name(row.Key)] = true
+			d.held[s.known.name(row.Key)] = row.Value
 		}
 		for _, pair := range diff.Del {
 			delete(d.held, s.known.name(pair.Key()))

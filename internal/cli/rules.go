@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -100,7 +101,8 @@ compares no field of the entry with something of who asks is evaluated for each 
 of sessions on each change.
 
 With --mutate it also tests the tests: each atom of each rule is replaced by true, by false
-and by its opposite, one at a time, and what no test notices is an error.`,
+and by its opposite, one at a time, and what no test notices is an error, a line each, as is
+an atom that no test asks both where it is true and where it is false.`,
 		Example: "  syncline rules check app.yaml\n  syncline rules check app.ts",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -119,22 +121,51 @@ and by its opposite, one at a time, and what no test notices is an error.`,
 			if !mutate {
 				return nil
 			}
-			survivors, tried, err := ruletest.Mutate(cmd.Context(), app.definition, app.mutators)
-			if err != nil {
-				return usage("%s: %w", args[0], err)
-			}
-			for _, survivor := range survivors {
-				fmt.Fprintln(s.err, survivor)
-			}
-			if len(survivors) > 0 {
-				return fmt.Errorf("%s: of %d changes of its rules its tests do not notice %d", args[0], tried, len(survivors))
-			}
-			fmt.Fprintf(s.out, "its tests notice each of %d changes of its rules\n", tried)
-			return nil
+			return s.noticed(cmd.Context(), args[0], app)
 		},
 	}
 	check.Flags().BoolVar(&mutate, "mutate", false, "also change the rules, one atom at a time, and see that a test fails")
 	check.Flags().StringVar(&mutators, "mutators", "", "JavaScript file with the mutators that its tests call (docs/MUTATORS.md)")
 	cmd.AddCommand(check, newRulesDiff(s), newRulesSession(s))
 	return cmd
+}
+
+// noticed tests the tests of a definition: each change of an atom must fail one, and each atom must have been true and false.
+func (s streams) noticed(ctx context.Context, file string, app app) error {
+	survivors, tried, err := ruletest.Mutate(ctx, app.definition, app.mutators)
+	if err != nil {
+		return usage("%s: %w", file, err)
+	}
+	unseen, atoms, err := ruletest.Cover(ctx, app.definition, app.mutators)
+	if err != nil {
+		return usage("%s: %w", file, err)
+	}
+	for _, survivor := range survivors {
+		fmt.Fprintln(s.err, app.locate(errors.New(survivor.String())))
+	}
+	for _, u := range unseen {
+		fmt.Fprintln(s.err, app.locate(errors.New(u.String())))
+	}
+	var lacks []string
+	if len(survivors) > 0 {
+		lacks = append(lacks, fmt.Sprintf("do not notice %d of %d changes of its rules", len(survivors), tried))
+	}
+	if len(unseen) > 0 {
+		lacks = append(lacks, fmt.Sprintf("do not ask %d of %d atoms both where they are true and where they are false", lacking(unseen), atoms))
+	}
+	if len(lacks) > 0 {
+		return fmt.Errorf(`%s: its tests %s: for each line above add a case, under tests, whose answer hangs on that atom, or take the atom out of the rule (docs/RULES.md, "Tests of rules")`,
+			file, strings.Join(lacks, ", and "))
+	}
+	fmt.Fprintf(s.out, "its tests notice each of %d changes of its rules, and ask each of %d atoms where it is true and where it is false\n", tried, atoms)
+	return nil
+}
+
+// lacking counts the atoms that are told of.
+func lacking(unseen []ruletest.Unseen) int {
+	atoms := map[ruletest.Unseen]bool{}
+	for _, u := range unseen {
+		atoms[ruletest.Unseen{Place: u.Place, Atom: u.Atom}] = true
+	}
+	return len(atoms)
 }

@@ -23,13 +23,14 @@ const (
 	maxScenes      = 10_000
 )
 
-// A sessionRequest asks one thing: the first of Check, New, Drop, Visible, Try, Step and Explain that is there.
+// A sessionRequest asks one thing: the first of Check, New, Drop, Visible, Seen, Try, Step and Explain that is there.
 type sessionRequest struct {
 	Check   bool               `json:"check,omitzero"` // run the definition's own tests
 	New     *sessionScene      `json:"new,omitzero"`
 	Scene   int                `json:"scene,omitzero"` // which one the others are about
 	Drop    bool               `json:"drop,omitzero"`
 	Visible bool               `json:"visible,omitzero"`
+	Seen    bool               `json:"seen,omitzero"`
 	Try     *definition.Write  `json:"try,omitzero"`
 	Step    []definition.Write `json:"step,omitzero"`
 	Explain string             `json:"explain,omitzero"` // collection/id
@@ -48,12 +49,16 @@ type sessionAnswer struct {
 	Failures *[]string         `json:"failures,omitzero"`
 	Scene    int               `json:"scene,omitzero"`
 	Visible  *[]string         `json:"visible,omitzero"`
+	Seen     *seenEntries      `json:"seen,omitzero"`
 	Verdict  *ruletest.Verdict `json:"verdict,omitzero"`
 	Answer   *explain.Answer   `json:"answer,omitzero"`
 	Text     string            `json:"text,omitzero"` // of the answer, for people
 	Done     bool              `json:"done,omitzero"`
 	Error    string            `json:"error,omitzero"` // the request is wrong, or it cannot be answered
 }
+
+// seenEntries are records by collection/id, as somebody sees them.
+type seenEntries map[string]jsontext.Value
 
 // A session answers the requests of a test helper.
 type session struct {
@@ -73,7 +78,7 @@ func newRulesSession(s streams) *cobra.Command {
 stdin ends: @syncline/client/testing is written on it (docs/RULES.md). It uses no network and no disk beside the file.
 
 First comes {"ready": VERSION}. Requests: {"new": {"space", "entries"}} makes a scene, answered by {"scene": N}; with "scene": N
-and "as", {"visible": true}, {"try": WRITE}, {"step": [WRITE, …]}, {"explain": "collection/id", "write": WRITE}, {"drop": true};
+and "as", {"visible": true}, {"seen": true}, {"try": WRITE}, {"step": [WRITE, …]}, {"explain": "collection/id", "write": WRITE}, {"drop": true};
 {"check": true} runs the definition's own tests. Writes are as in those. What is wrong with a request is answered by {"error"}.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -150,6 +155,9 @@ func (s *session) answer(r *sessionRequest) (*sessionAnswer, error) {
 	case r.Visible:
 		names, err := scene.Visible(r.As)
 		return &sessionAnswer{Visible: &names}, err
+	case r.Seen:
+		records, err := scene.Seen(r.As)
+		return &sessionAnswer{Seen: (*seenEntries)(&records)}, err
 	case r.Try != nil:
 		v, err := scene.Try(r.As, *r.Try)
 		return &sessionAnswer{Verdict: v}, err

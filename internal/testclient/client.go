@@ -22,11 +22,15 @@ type Conn struct {
 	lines chan []byte
 }
 
-// Dial connects to a server's base URL, http://….
+// Dial connects to a server's base URL, http://…, of which a query is sent along.
 func Dial(url string) (*Conn, error) {
 	c := &Conn{lines: make(chan []byte, 4096)}
+	url, query, asked := strings.Cut(url, "?")
+	if asked {
+		query = "?" + query
+	}
 	ws, _, err := gws.NewClient(&events{c: c}, &gws.ClientOption{
-		Addr:                "ws" + strings.TrimPrefix(url, "http") + "/v1/ws",
+		Addr:                "ws" + strings.TrimPrefix(url, "http") + "/v1/ws" + query,
 		RequestHeader:       http.Header{"Sec-WebSocket-Protocol": {wire.Subprotocol}},
 		ReadMaxPayloadSize:  64 << 20,
 		WriteMaxPayloadSize: 64 << 20,

@@ -6,6 +6,11 @@ declare class Actor {
     #private;
     constructor(session: Session, scene: number, as: Principal);
     visible(): Promise<readonly string[]>;
+    seen(): Promise<{
+        readonly [entry: string]: {
+            readonly [field: string]: unknown;
+        };
+    }>;
     try(write: Write): Promise<Verdict>;
     allowed(write: Write): Promise<void>;
     denied(write: Write, code?: string): Promise<Verdict>;
@@ -53,6 +58,8 @@ interface Verdict {
     readonly path?: string;
     readonly message?: string;
     readonly why?: string;
+    readonly tells?: readonly string[];
+    readonly asks?: readonly string[];
 }
 
 interface Explanation {

@@ -43,6 +43,9 @@ export interface Verdict {
   readonly message?: string;
   /** Why, as an operator is told it: the atoms that decided. */
   readonly why?: string;
+  /** Of a write that {@link Actor.try} finds allowed: the hooks that are told of it, and those that have to agree to it first; none if not given. */
+  readonly tells?: readonly string[];
+  readonly asks?: readonly string[];
 }
 
 /** Why somebody may or may not see or write an entry. */
@@ -146,6 +149,18 @@ export class Actor {
     return texts(await this.#session.ask({ ...this.#about, visible: true }), "visible");
   }
 
+  /** The records of all those entries by `collection/id`, each as they see it: without the fields that they may not see. */
+  async seen(): Promise<{ readonly [entry: string]: { readonly [field: string]: unknown } }> {
+    const { seen } = await this.#session.ask({ ...this.#about, seen: true });
+    if (!isRecord(seen)) throw wrong("seen");
+    return Object.fromEntries(
+      Object.entries(seen).map(([entry, record]) => {
+        if (!isRecord(record)) throw wrong("seen");
+        return [entry, record];
+      }),
+    );
+  }
+
   /** What would become of a write. Nothing changes. */
   async try(write: Write): Promise<Verdict> {
     return verdictOf(await this.#session.ask({ ...this.#about, try: write }));
@@ -200,7 +215,8 @@ function because({ why }: Verdict): string {
 function verdictOf(answer: Answer): Verdict {
   const verdict = answer["verdict"];
   if (!isRecord(verdict) || typeof verdict["allowed"] !== "boolean") throw wrong("verdict");
-  return { allowed: verdict["allowed"], ...Object.fromEntries(["code", "path", "message", "why"].filter((name) => name in verdict).map((name) => [name, text(verdict, name)])) };
+  const given = (names: readonly string[], read: (of: Answer, name: string) => unknown): object => Object.fromEntries(names.filter((name) => name in verdict).map((name) => [name, read(verdict, name)]));
+  return { allowed: verdict["allowed"], ...given(["code", "path", "message", "why"], text), ...given(["tells", "asks"], texts) };
 }
 
 function isRecord(value: unknown): value is Answer {

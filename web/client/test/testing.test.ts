@@ -25,6 +25,11 @@ spaces:
       members: {read: doc.user == auth.uid}
       cards: {read: doc.owner == auth.uid || member(space.team), create: new.owner == auth.uid, unique: [[slug]]}
       log: {read: member(space.team)}
+      people: {read: "true", write: "true", fields: {pay: {read: doc.user == auth.uid || member(space.team)}}}
+    deliver:
+      payroll: {to: payroll, collections: [people], when: '"pay" in changed'}
+    ask:
+      budget: {to: budget, collections: [people], when: new.pay > 100}
     mutators:
       close: {allow: member(space.team), as: space}
 tests:
@@ -79,6 +84,27 @@ describe("openRules", () => {
     await expect(rules.failures()).rejects.toThrow("the rules are closed");
   });
 
+  it("shows what of an entry somebody sees, and which hooks a write concerns", async () => {
+    const rules = await openRules("app.yaml", { binary, cwd: dir, mutators: "app.js" });
+    try {
+      const team = await rules.scene("team/a", { "people/ada": { user: "ada", pay: 7 }, "members/bob": { user: "bob", team: "a" } });
+      const [ada, bob, eve] = [team.as({ uid: "ada" }), team.as({ uid: "bob" }), team.as({ uid: "eve" })];
+      expect(await ada.seen()).toEqual({ "people/ada": { user: "ada", pay: 7 } });
+      expect(await bob.seen()).toEqual({ "people/ada": { user: "ada", pay: 7 }, "members/bob": { user: "bob", team: "a" } });
+      expect(await eve.seen()).toEqual({ "people/ada": { user: "ada" } });
+      expect(await team.as({}).seen()).toEqual({});
+      await team.step({ delete: "members/bob" });
+      expect(await bob.seen()).toEqual({ "people/ada": { user: "ada" } });
+      expect((await bob.explain("people/ada")).text).toMatch(/collections\.people\.fields\.pay\.read: no/);
+
+      expect(await ada.try({ patch: "people/ada", value: { $set: { pay: 200 } } })).toMatchObject({ allowed: true, tells: ["payroll"], asks: ["budget"] });
+      const quiet = await ada.try({ patch: "people/ada", value: { $set: { name: "Ada" } } });
+      expect([quiet.allowed, quiet.tells, quiet.asks]).toEqual([true, undefined, undefined]);
+    } finally {
+      await rules.close();
+    }
+  });
+
   it("takes the binary from the environment, and says what is wrong with it or the file", async () => {
     vi.stubEnv("SYNCLINE_BIN", binary);
     await writeFile(join(dir, "wrong.yaml"), "spaces:\n  a:\n    open: nobody(1)\n");
@@ -95,7 +121,7 @@ describe("openRules", () => {
 
   it("does what docs/RULES.md shows", async () => {
     const docs = await readFile(join(root, "docs/RULES.md"), "utf8");
-    const blocks = [...docs.matchAll(/```yaml\n((?:spaces|tests):[^]*?)```/g)].map(([, block = ""]) => block);
+    const blocks = [...docs.matchAll(/```yaml\n((?:spaces:|tests:| {6}people:| {2}- name:)[^]*?)```/g)].map(([, block = ""]) => block);
     await writeFile(join(dir, "docs.yaml"), blocks.join(""));
     const [, code = ""] = /```ts rules\.test\.ts\n([^]*?)```/.exec(docs) ?? [];
     expect(code).toContain("openRules");
