@@ -9,12 +9,14 @@ const URL = "http://bench.invalid";
 const NAME = `syncline/2/${URL}/bench`;
 const PATH = "bench/rows";
 
-/** Records of some 200 bytes, as in `go run ./bench`. */
-function rows(count: number): Map<string, Entry> {
+/** Records of some 200 bytes, as in `go run ./bench`; with `noise`, of text that does not compress. */
+function rows(count: number, noise: boolean): Map<string, Entry> {
   const entries = new Map<string, Entry>();
+  const lorem = "lorem ipsum dolor sit amet consectetur ".repeat(3);
+  const random = (): string => Array.from({ length: 12 }, () => Math.random().toString(36).slice(2, 12)).join("");
   for (let i = 0; i < count; i++) {
     const id = `r${String(i).padStart(8, "0")}`;
-    const value = { title: `Record number ${i}`, rank: (i * 7919) % count, done: i % 3 === 0, text: "lorem ipsum dolor sit amet consectetur ".repeat(3) };
+    const value = { title: `Record number ${i}`, rank: (i * 7919) % count, done: i % 3 === 0, text: noise ? random() : lorem };
     entries.set(id, { collection: "items", id, version: i + 1, value, state: "confirmed" });
   }
   return entries;
@@ -41,10 +43,10 @@ async function removed(name: string): Promise<void> {
 
 const page = {
   /** Milliseconds to write a fresh sync. */
-  async write(count: number): Promise<{ ours: number; floor: number }> {
+  async write([count, noise]: readonly [count: number, noise: boolean]): Promise<{ ours: number; floor: number }> {
     await removed(NAME);
     await removed("floor");
-    const entries = rows(count);
+    const entries = rows(count, noise);
     const store = await openIndexedDB(NAME);
     const archive = new Archive(store, PATH + "\0a");
     await archive.open();

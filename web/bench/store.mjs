@@ -1,6 +1,8 @@
 // The client's store in Chromium against one IndexedDB value for each entry, in turns, in one run:
 //
-//   node web/bench/store.mjs [entries] [rounds]
+//   node web/bench/store.mjs [entries] [rounds] [noise]
+//
+// With `noise` the records are of text that does not compress: Chromium keeps a value in a file of its own if it has over 64 KiB, compressed.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +11,7 @@ import { chromium } from "playwright-core";
 
 const entries = Number(process.argv[2] ?? 100_000);
 const rounds = Number(process.argv[3] ?? 5);
+const noise = process.argv[4] === "noise";
 const { outputFiles } = await build({ entryPoints: [join(import.meta.dirname, "store-page.ts")], bundle: true, format: "esm", write: false });
 const body = `<!doctype html><title>bench</title><script type="module">${outputFiles[0].text}</script>`;
 const profile = await mkdtemp(join(tmpdir(), "syncline-bench-"));
@@ -20,7 +23,7 @@ async function inPage(step) {
   const page = await context.newPage();
   await page.goto("https://bench.test/");
   await page.waitForFunction(() => "bench" in window);
-  const result = await page.evaluate(step, entries);
+  const result = await page.evaluate(step, [entries, noise]);
   await page.close();
   return result;
 }
@@ -28,7 +31,7 @@ async function inPage(step) {
 const ratios = { write: [], open: [], first: [] };
 const times = { write: [], open: [], first: [], floorWrite: [], floorOpen: [] };
 for (let round = 0; round < rounds; round++) {
-  const write = await inPage((n) => window.bench.write(n));
+  const write = await inPage((of) => window.bench.write(of));
   const steps = [() => inPage(() => window.bench.open()), () => inPage(() => window.bench.floor())];
   const results = [];
   for (const n of round % 2 === 0 ? [0, 1] : [1, 0]) results[n] = await steps[n]();

@@ -101,9 +101,8 @@ class IndexedDBStore implements Store {
 
   range(from: string, to: string): Promise<readonly (readonly [key: string, value: string])[]> {
     return this.#call("readonly", (table, done) => {
-      done([]);
       const range = span(from, to);
-      if (range === undefined) return;
+      if (range === undefined) return done([]);
       const keys = table.getAllKeys(range);
       const values: IDBRequest<string[]> = table.getAll(range);
       values.onsuccess = () => done(values.result.map((value, i) => [keys.result[i] as string, value]));
@@ -168,7 +167,10 @@ class IndexedDBStore implements Store {
 
   /**
    * One transaction. One that reads is asked to end as soon as all else was asked of it, or it would end in a later turn of this page: one
-   * that is frozen meanwhile keeps the store from all other tabs, in Chromium for a minute. It resolves, once that is made, to what `start` hands to `done` last; `fail` undoes it and rejects, with an error of IndexedDB's made ours. */
+   * that is frozen meanwhile keeps the store from all other tabs, in Chromium for a minute. It resolves to what `start` hands to `done`: one
+   * that writes once that is made, one that reads at once, for Chromium may say that it has ended before it hands out values of over 64 KiB.
+   * `fail` undoes it and rejects, with an error of IndexedDB's made ours.
+   */
   #call<T>(
     mode: IDBTransactionMode,
     start: (table: IDBObjectStore, done: (value: T) => void, fail: (error: unknown, theirs: boolean) => void) => void,
@@ -179,10 +181,11 @@ class IndexedDBStore implements Store {
       const fail = (cause: unknown): void => void this.#error(cause).then(reject);
       try {
         const change = this.#db.transaction(TABLE, mode, { durability: strict ? "strict" : "relaxed" });
-        change.onabort = () => fail(change.error);
+        // What a request fails with comes here, too: it may do so when all is over.
+        change.onabort = change.onerror = ({ target }) => fail((target as IDBTransaction | IDBRequest).error);
         start(
           change.objectStore(TABLE),
-          (value) => (change.oncomplete = () => resolve(value)),
+          (value) => (mode === "readonly" ? resolve(value) : (change.oncomplete = () => resolve(value))),
           (error, theirs) => {
             change.abort();
             (theirs ? fail : reject)(error);
