@@ -9,7 +9,7 @@
  */
 
 import type { Entry, View } from "./api.js";
-import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State } from "./chunk.js";
+import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State, verify } from "./chunk.js";
 import { SynclineError } from "./errors.js";
 import type { Cover } from "./drop.js";
 import type { Changes, Store } from "./store.js";
@@ -86,19 +86,29 @@ export class Archive {
    * as soon as there are entries, with those of the lowest ids, none between
    * them left out; again if this has to start over, because the writer took a
    * chunk away. Rejects as {@link open}, and with `busy` if that goes on and on.
+   * The check sums take a quarter of the time, so that they come after all else: `sound`, to be called once,
+   * rejects if the entries are not those that were written.
    */
-  async read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry> }> {
+  async read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry>; sound: () => Promise<void> }> {
+    const texts: (readonly [Chunk, string])[] = [];
+    const sound = async (): Promise<void> => {
+      while (texts.length > 0) {
+        for (const [chunk, text] of texts.splice(0, BATCH)) verify(chunk, text, collection);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    };
     return this.#steady(await this.#load(), async ({ manifest, rev, changes, drops }) => {
       const entries = new Map<string, Entry>();
       let tell = first;
-      for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection), drops.get(collection))) {
+      texts.length = 0;
+      for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection), drops.get(collection), texts)) {
         for (const entry of rows) entries.set(entry.id, entry);
         if (entries.size > 0) {
           tell?.([...entries.values()]);
           tell = undefined;
         }
       }
-      return { rev, entries };
+      return { rev, entries, sound };
     });
   }
 
@@ -188,13 +198,21 @@ export class Archive {
     throw new SynclineError("busy", "the archive is rewritten faster than it is read");
   }
 
-  /** The rows of chunks, with changes made; those of the first as soon as may be. Without chunks: once, the rows of none. */
-  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed, drops?: readonly Cover[]): AsyncGenerator<readonly [Chunk | undefined, readonly Entry[]]> {
+  /**
+   * The rows of chunks, with changes made; those of the first as soon as may be. Without chunks: once, the rows of none.
+   * With `unverified` the texts are put there, for {@link verify}, and their check sums are not looked at.
+   */
+  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed, drops?: readonly Cover[], unverified?: (readonly [Chunk, string])[]): AsyncGenerator<readonly [Chunk | undefined, readonly Entry[]]> {
     if (chunks.length === 0) yield [undefined, merge([], changed?.get(undefined))];
     for (let from = 0, to = 1; from < chunks.length; from = to, to += BATCH) {
       const some = chunks.slice(from, to);
       const texts = await this.#store.get(some.map(({ n }) => this.#chunkKey(n)));
-      for (const [i, chunk] of some.entries()) yield [chunk, merge(rowsOf(chunk, texts[i], name), changed?.get(chunk), drops)];
+      for (const [i, chunk] of some.entries()) {
+        const text = texts[i];
+        const rows = rowsOf(chunk, text, name, unverified === undefined);
+        if (text !== undefined) unverified?.push([chunk, text]);
+        yield [chunk, merge(rows, changed?.get(chunk), drops)];
+      }
     }
   }
 

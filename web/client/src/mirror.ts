@@ -153,18 +153,24 @@ export class Mirror {
   async look(vault: Vault, whole: boolean): Promise<{ held: Held; entries: Confirmed } | undefined> {
     const held = await this.held(vault);
     const entries: Confirmed = new Map();
-    for (const collection of whole && this.differs(held) ? this.#needed : []) {
-      if (!held.collections.has(collection)) continue;
-      const part = await vault.read(collection);
-      if (part.rev !== held.rev) return undefined;
-      entries.set(collection, part.entries);
+    try {
+      for (const collection of whole && this.differs(held) ? this.#needed : []) {
+        if (!held.collections.has(collection)) continue;
+        const part = await vault.read(collection);
+        if (part.rev !== held.rev) return undefined;
+        await part.sound();
+        entries.set(collection, part.entries);
+      }
+    } catch (error) {
+      if (this.#damage(error).epoch === undefined) throw error;
+      return { held: await this.#emptied(vault), entries: new Map() };
     }
     return { held, entries };
   }
 
   /** How far the store has got; nothing, if it is damaged. */
   async held(vault: Vault): Promise<Held> {
-    const { versions, house } = this.#desk;
+    const { versions } = this.#desk;
     try {
       const held = await vault.held();
       if (held.view?.every(({ in: name, v }) => v === versions[name]) ?? true) return held;
@@ -172,7 +178,13 @@ export class Mirror {
     } catch (error) {
       this.#damage(error);
     }
-    if (house.epoch !== undefined) await vault.reset(house.epoch);
+    return this.#emptied(vault);
+  }
+
+  /** What is in the store counts for nothing, and goes if this tab leads. */
+  async #emptied(vault: Vault): Promise<Held> {
+    const { epoch } = this.#desk.house;
+    if (epoch !== undefined) await vault.reset(epoch);
     return { rev: 0, cursor: undefined, view: undefined, collections: new Map() };
   }
 
@@ -182,17 +194,23 @@ export class Mirror {
     if (vault === undefined || replica.loaded(collection)) return;
     this.#reading++;
     try {
-      const { rev, entries } = await vault.read(collection, (some) => {
+      const { rev, entries, sound } = await vault.read(collection, (some) => {
         if (replica.loaded(collection)) return; // a reset was quicker
         this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
       });
       this.#installs.push({ rev, collection, entries });
       this.#install();
+      // It shows already: what is wrong in it is made good by the server.
+      sound().catch((error: unknown) => this.#desk.run(() => (replica.distrust(), this.#heal(error))));
     } catch (error) {
-      if (this.#damage(error).epoch !== undefined) await this.#desk.mend();
+      await this.#heal(error);
     } finally {
       if (--this.#reading === 0 && this.#installs.length === 0) this.#passed = [];
     }
+  }
+
+  async #heal(error: unknown): Promise<void> {
+    if (this.#damage(error).epoch !== undefined) await this.#desk.mend();
   }
 
   /** Tells of damage, here and to the leader, who makes it good; throws any other error. */

@@ -353,7 +353,8 @@ export class Replica {
   diff(diff: DiffMessage, forked = false, due = false): DiffResult {
     if (this.#parts?.endedBy(diff)) this.#parts = undefined;
     if (this.#parts !== undefined && (!this.#parts.takes(diff) || diff.drop !== undefined)) return this.#drop("gap"); // the end of these is missing
-    const parts = (this.#parts ??= new Parts(diff, forked ? new Map() : this.#confirmed));
+    // What is distrusted may be wrong at the right version.
+    const parts = (this.#parts ??= new Parts(diff, forked || this.#cursor === undefined ? new Map() : this.#confirmed));
     if (!parts.reset) {
       if (due || seqOf(diff.from) > this.#seq || this.#cursor === undefined) return this.#drop("gap");
       if (seqOf(diff.to) < this.#seq) return this.#drop("nothing");

@@ -200,7 +200,7 @@ export class Vault {
   }
 
   /** One collection, and the rev that it is of. */
-  read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry> }> {
+  read(collection: string, first?: (entries: readonly Entry[]) => void): ReturnType<Archive["read"]> {
     return this.#archive.read(collection, first);
   }
 

@@ -279,6 +279,35 @@ describe("a store", () => {
     expect(again.rows.length).toBe(2);
   });
 
+  it.each([false, true])("that is damaged so that only its check sum shows it is made good after it has shown (by a tab that follows: %s)", async (following) => {
+    server.space().write({ op: "put", in: "cards", id: "a", value: { n: 1 } });
+    const first = tab();
+    await rest();
+    await closing(first); // a reset is written as chunks
+    const lead = tab();
+    await rest();
+    await disk.call((table) => {
+      for (const [key, text] of table.range("demo/board\0ac", "demo/board\0ad")) table.apply({ put: [[key, text.replace('"n":1', '"n":7')]] });
+    });
+    if (!following) await closing(lead);
+    const one = tab();
+    const query = one.space.query({ in: "cards" });
+    const shown: unknown[] = [];
+    query.subscribe(() => shown.push(...query.rows.map(({ value }) => value)));
+    for (let i = 0; i < 10; i++) {
+      await rest();
+      await pass(1);
+    }
+    expect(shown[0], "what the disk says, at first").toEqual({ n: 7 });
+    expect(query.rows.map(({ value }) => value)).toEqual([{ n: 1 }]);
+    expect(one.client.status.storage).toMatchObject({ kind: "disk", message: expect.stringMatching(/chunk 1 of cards/) as string });
+    await closing(one);
+    if (following) await closing(lead);
+    const next = tab();
+    await rest();
+    expect(cards(next.space)).toEqual({ "cards/a": { n: 1 } });
+  });
+
   it("that cannot be opened leaves a client in memory, and says so", async () => {
     const one = tab({ store: () => Promise.reject(new StoreError("unavailable", "private mode")) });
     one.space.put("cards", "a", {});
