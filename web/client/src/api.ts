@@ -23,7 +23,8 @@ export interface ViewPart {
   /**
    * The version of the collection that this program speaks, 1 if it says nothing: what it holds and writes is in the form of that
    * version (docs/RULES.md). All parts of a collection say the same, for as long as the space is open. A program that
-   * comes to speak another one fetches the space anew.
+   * comes to speak another one is sent the collection anew; a tab whose program speaks an older one than that of another tab
+   * ends (`upgrade_required`, docs/TYPESCRIPT.md).
    */
   readonly v?: number;
 }
@@ -115,7 +116,8 @@ export interface Mutation {
   /**
    * Resolves when the mutation is applied and confirmed state has reached it;
    * rejects with {@link RejectedError} when it is refused, with
-   * {@link SynclineError} `closed` when client or space is closed before. Nobody has to look.
+   * {@link SynclineError} `closed` when client or space is closed before, or `upgrade_required` when this tab has ended because
+   * another one runs a newer program, which sends what was {@link saved}. Nobody has to look.
    */
   readonly confirmed: Promise<Outcome>;
 }

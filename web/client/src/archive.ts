@@ -82,14 +82,14 @@ export class Archive {
   }
 
   /**
-   * One collection as of the newest rev, in the order of ids. `first` is called
+   * One collection as of the newest rev and its view, in the order of ids. `first` is called
    * as soon as there are entries, with those of the lowest ids, none between
    * them left out; again if this has to start over, because the writer took a
    * chunk away. Rejects as {@link open}, and with `busy` if that goes on and on.
    * The check sums take a quarter of the time, so that they come after all else: `sound`, to be called once,
    * rejects if the entries are not those that were written.
    */
-  async read(collection: string, first?: (entries: readonly Entry[]) => void): Promise<{ rev: number; entries: Map<string, Entry>; sound: () => Promise<void> }> {
+  async read(collection: string, first?: (entries: readonly Entry[], view: View | undefined) => void): Promise<{ rev: number; view: View | undefined; entries: Map<string, Entry>; sound: () => Promise<void> }> {
     const texts: (readonly [Chunk, string])[] = [];
     const sound = async (): Promise<void> => {
       while (texts.length > 0) {
@@ -97,18 +97,18 @@ export class Archive {
         await new Promise((resolve) => setTimeout(resolve));
       }
     };
-    return this.#steady(await this.#load(), async ({ manifest, rev, changes, drops }) => {
+    return this.#steady(await this.#load(), async ({ manifest, rev, view, changes, drops }) => {
       const entries = new Map<string, Entry>();
       let tell = first;
       texts.length = 0;
       for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection), drops.get(collection), texts)) {
         for (const entry of rows) entries.set(entry.id, entry);
         if (entries.size > 0) {
-          tell?.([...entries.values()]);
+          tell?.([...entries.values()], view);
           tell = undefined;
         }
       }
-      return { rev, entries, sound };
+      return { rev, view, entries, sound };
     });
   }
 

@@ -1,11 +1,12 @@
 import type {
   Cast, CheckResult, Doc, Entry, Json, LiveQuery, MutateOptions, Mutation, Op, OpOptions, Presence, Query, QueryStatus, Rejected, Space,
-  SpaceEvent, SpaceOptions, Status, SyncState, Tx, UpdateOps, View,
+  SpaceEvent, SpaceOptions, Status, StatusError, Tx, UpdateOps, View,
 } from "./api.js";
-import { Channel, type Rows } from "./channel.js";
+import { Channel } from "./channel.js";
 import { Emitter } from "./emitter.js";
 import { SynclineError } from "./errors.js";
 import type { Home } from "./home.js";
+import { CLOSED } from "./item.js";
 import { Keeper } from "./keeper.js";
 import { Lease, shortest } from "./lease.js";
 import { Live } from "./live.js";
@@ -14,7 +15,7 @@ import type { Ground, Player } from "./player.js";
 import { prepare, prepareCall } from "./prepare.js";
 import { checkSize, Peers } from "./presence.js";
 import { Relay } from "./relay.js";
-import { Replica } from "./replica.js";
+import { Replica, type Rows } from "./replica.js";
 import type { Session } from "./session.js";
 import { sameStatus, type Standing } from "./status.js";
 import type { Step } from "./step.js";
@@ -23,7 +24,7 @@ import type { TabMessage } from "./tabs.js";
 import { Transaction } from "./transaction.js";
 import { canonical } from "./value.js";
 import { Vault } from "./vault.js";
-import { readView, sameVersions, sameView, versionsOf } from "./view.js";
+import { ahead, readView, sameView, versionsOf } from "./view.js";
 
 /** How often it is looked what has run out, in milliseconds: the device may have slept. */
 const BEAT = 1000;
@@ -51,15 +52,16 @@ export class Board implements Space {
   readonly #casts = new Emitter<[Cast]>();
   readonly #left: () => void;
   #view: View;
-  #closed = false;
+  /** Why nothing is made here any more. */
+  #end: StatusError | undefined;
   #attached = false;
   #pending: readonly Mutation[] | undefined;
   #rejected: readonly Rejected[] | undefined;
   #status: Status;
   #beat: ReturnType<typeof setTimeout> | undefined;
 
-  /** `left` is called when the application closes the space. Throws as {@link readView} and {@link Orders}. */
-  constructor(path: string, options: SpaceOptions, session: Session, home: Home, left: () => void) {
+  /** `left` is called when the application closes the space, `outdated` when a newer version of the program has it in another tab. Throws as {@link readView} and {@link Orders}. */
+  constructor(path: string, options: SpaceOptions, session: Session, home: Home, left: () => void, outdated: () => void) {
     this.path = path;
     this.#session = session;
     this.#home = home;
@@ -77,13 +79,14 @@ export class Board implements Space {
     this.#mutators = mutators;
     this.#replica = new Replica((call, seed) => mutators?.play(call, seed, ground));
     this.#orders = new Orders((collection) => this.#replica.entries(collection), options.indexes);
-    const peers = new Peers(() => this.#say(), () => session.limits.presence);
+    const peers = new Peers(() => (this.#attached ? this.#channel.present() : this.#relay.say()), () => session.limits.presence);
     this.presence = peers;
-    this.#keeper = new Keeper(path, this.#replica, home, versionsOf(this.#view), {
+    this.#keeper = new Keeper(path, this.#replica, home, () => this.#channel.view, {
       step: (step) => this.#take(step),
       placed: () => this.#channel.pump(),
       moved: () => this.#channel.restart(),
       loaded: () => this.#refresh(),
+      written: (view) => this.#relay.meet(view),
       term: (term) => this.#lease.load(term),
     });
     this.#channel = new Channel(path, this.#view, options.presence === true, session, this.#replica, peers, this.#keeper, {
@@ -93,12 +96,17 @@ export class Board implements Space {
         this.#seen(asked);
         this.#relay.seen(asked);
       },
-      cast: ({ session: from, user = "", topic, data = null }) => this.#hear({ session: from, user, topic, data }),
+      cast: ({ session: from, user = "", topic, data = null }) => {
+        const cast = { session: from, user, topic, data };
+        this.#casts.emit(cast);
+        this.#relay.heard(cast);
+      },
     });
     this.#relay = new Relay(path, home, peers, this.#channel, {
       standing: () => this.#standing(),
       changed: () => this.#refresh(),
       hear: (cast) => this.#casts.emit(cast),
+      outdated,
       contact: () => this.#lease.seen,
       seen: (asked) => this.#seen(asked),
     });
@@ -129,7 +137,7 @@ export class Board implements Space {
 
   mutate(fn: (tx: Tx) => void, options?: MutateOptions): Mutation {
     this.look();
-    const tx = new Transaction(this.#replica, (collection) => this.#need(collection), options);
+    const tx = new Transaction(this.#replica, (collection) => this.#need(collection) && this.#channel.holds(collection), options);
     fn(tx);
     return this.#mutate(tx.ops, tx.reads);
   }
@@ -137,7 +145,7 @@ export class Board implements Space {
   call(name: string, args?: Json): Mutation {
     this.#open();
     this.#mutators?.check(name, args);
-    return this.#queued(this.#replica.mutate(prepareCall(name, args, this.#home.now(), this.#session.limits), newId()));
+    return this.#queued(this.#replica.mutate(prepareCall(name, args, this.#home.now(), this.#session.limits), crypto.randomUUID()));
   }
 
   get(collection: string, id: string): Entry | undefined {
@@ -167,7 +175,7 @@ export class Board implements Space {
 
   retry(id: string): Mutation {
     this.#open();
-    return this.#queued(this.#replica.retry(id, newId()), id);
+    return this.#queued(this.#replica.retry(id, crypto.randomUUID()), id);
   }
 
   discard(id: string): void {
@@ -183,7 +191,7 @@ export class Board implements Space {
     this.#open();
     const read = readView(view);
     if (sameView(read, this.#view)) return;
-    if (!sameVersions(this.#view, read)) throw new SynclineError("bad_name", "an open space stays at its versions");
+    if (ahead(this.#view, read) !== 0) throw new SynclineError("bad_name", "an open space stays at its versions");
     this.#view = read;
     this.#relay.want(this.#home.tab, read);
     this.#refresh();
@@ -217,15 +225,24 @@ export class Board implements Space {
     return this.#channel.check();
   }
 
+  /** Refuses what is made from now on, and follows nothing; what shows stays, for as long as it may. Resolves when what was made is stored, if it can be. */
+  async retire(why: StatusError): Promise<void> {
+    this.#end = why;
+    this.detach();
+    this.#refresh();
+    await this.#keeper.retire().catch(() => undefined); // what could not be stored says so itself
+    this.#abandon();
+  }
+
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#end === CLOSED) return;
+    this.#end = CLOSED;
     clearTimeout(this.#beat);
     this.detach();
     this.#relay.leave(this.#home.tab);
     this.#left();
     this.#keeper.close();
-    for (const item of this.#replica.queue.items()) item.abandon();
+    this.#abandon();
     this.#refresh();
     for (const live of this.#queries) live.close();
     this.#casts.clear();
@@ -233,11 +250,13 @@ export class Board implements Space {
     this.#changed.clear();
   }
 
+  #abandon(): void {
+    for (const item of this.#replica.queue.items()) item.abandon(this.#end);
+  }
+
   /** There is a store, or none. */
   begin(store: Store | undefined): void {
-    const vault = store && new Vault(store, this.path, () => this.#home.newClient());
-    if (vault !== undefined && this.#keeper.begun) void this.#keeper.refill(vault);
-    else this.#keeper.open(vault);
+    this.#keeper.open(store && new Vault(store, this.path, () => this.#home.newClient()));
   }
 
   /** This tab leads: its store and connection are this space's, too. */
@@ -245,8 +264,9 @@ export class Board implements Space {
     const { epoch } = this.#home;
     const same = this.#keeper.lead();
     if (same !== undefined) await same;
-    if (this.#closed || this.#attached || epoch === undefined || epoch !== this.#home.epoch) return;
+    if (this.#end || this.#attached || epoch === undefined || epoch !== this.#home.epoch) return;
     this.#attached = true;
+    this.#channel.restart(); // another leader may have had another view
     this.#session.add(this.#channel);
     this.#refresh();
   }
@@ -276,12 +296,7 @@ export class Board implements Space {
     this.#relay.want(this.#home.tab, this.#view);
   }
 
-  /** It is for other tabs only. */
-  forOthers(): void {
-    this.#relay.leave(this.#home.tab);
-  }
-
-  /** A tab has gone. */
+  /** A tab has gone, or does not want the space. */
   gone(tab: string): void {
     this.#relay.leave(tab);
   }
@@ -289,11 +304,6 @@ export class Board implements Space {
   message(message: TabMessage, from: string): void {
     this.look();
     if (!this.#relay.message(message, from)) this.#keeper.message(message);
-  }
-
-  /** What has to be told to tabs that follow. */
-  tell(): void {
-    this.#relay.tell();
   }
 
   /** Hides what may not be shown any longer. To be called before anything shows. */
@@ -315,7 +325,7 @@ export class Board implements Space {
     this.#beat = undefined;
     this.look();
     const { leases } = this.#replica;
-    if (leases === undefined || this.#closed) return;
+    if (leases === undefined || this.#end === CLOSED) return;
     if (this.#attached && this.#lease.asks(leases)) this.#session.ask();
     if (this.#lease.due(leases)) this.#keeper.keep(this.#lease.term);
     this.#beat = setTimeout(() => this.#tick(), Math.min(BEAT, shortest(leases) / 4));
@@ -333,14 +343,14 @@ export class Board implements Space {
   }
 
   #open(): void {
-    if (this.#closed) throw new SynclineError("closed", "the space was closed");
+    if (this.#end) throw new SynclineError(this.#end.code, this.#end.message);
   }
 
   #mutate(ops: readonly Op[], reads?: Parameters<typeof prepare>[1]): Mutation {
     this.#open();
-    const prepared = prepare(ops, reads, this.#session.limits, this.#keeper.versions);
+    const prepared = prepare(ops, reads, this.#session.limits, versionsOf(this.#view));
     for (const op of ops) this.#need(op.in);
-    return this.#queued(this.#replica.mutate(prepared, newId()));
+    return this.#queued(this.#replica.mutate(prepared, crypto.randomUUID()));
   }
 
   #queued({ item, step }: ReturnType<Replica["mutate"]>, retried?: string): Mutation {
@@ -349,19 +359,9 @@ export class Board implements Space {
     return item;
   }
 
-  #say(): void {
-    if (this.#attached) this.#channel.present();
-    else this.#relay.say();
-  }
-
-  #hear(cast: Cast): void {
-    this.#casts.emit(cast);
-    this.#relay.heard(cast);
-  }
-
   /** Brings queries and status up to date with the replica, and then tells the application. A channel's step has rows. */
   #take(step: Step, rows?: Rows): void {
-    if (this.#attached) this.#keeper.record(step, this.#channel.view, rows ?? { put: [], del: [] });
+    if (this.#attached) this.#keeper.record(step, this.#channel.made, rows ?? { put: [], del: [] });
     const lists = step.queued.length + step.applied.length + step.rejected.length + step.forgotten.length > 0;
     if (lists) {
       this.#pending = this.#rejected = undefined;
@@ -401,25 +401,22 @@ export class Board implements Space {
 
   /** How this tab, or the one that leads, stands to the server. */
   #standing(): Standing {
-    if (this.#closed) return { ...START, state: "stopped" };
+    if (this.#end) return { ...START, state: "stopped", ...(this.#end !== CLOSED && { error: this.#end }) };
     const { synced } = this.#keeper;
     if (!this.#attached) {
       const told = this.#relay.standing ?? START;
       return { ...told, lastSynced: told.lastSynced ?? synced };
     }
     const error = this.#session.error ?? this.#channel.error;
-    return { state: this.#state(), lastSynced: this.#channel.synced ?? synced, transport: this.#session.transport, ...(error && { error }) };
+    const { phase } = this.#channel;
+    const { state: session } = this.#session;
+    const state = phase === "stopped" ? phase : session !== "connected" ? session : phase === "live" ? phase : "syncing";
+    return { state, lastSynced: this.#channel.synced ?? synced, transport: this.#session.transport, ...(error && { error }) };
   }
 
   #current(standing: Standing): Status {
     const { hidden } = this.#lease;
     return { ...standing, ...(hidden.length > 0 && { expired: hidden }), pending: this.#replica.queue.size, rejected: this.#replica.rejectedCount, storage: this.#home.storage };
-  }
-
-  #state(): SyncState {
-    if (this.#channel.phase === "stopped") return "stopped";
-    if (this.#session.state !== "connected") return this.#session.state;
-    return this.#channel.phase === "live" ? "live" : "syncing";
   }
 
   #queryStatus(live: Live): QueryStatus {
@@ -429,9 +426,4 @@ export class Board implements Space {
     if (state === "live") return "live";
     return state === "syncing" || state === "connecting" ? "stale" : "offline";
   }
-}
-
-/** Names a mutation. */
-function newId(): string {
-  return crypto.randomUUID();
 }

@@ -3,10 +3,10 @@ import { Audit } from "./audit.js";
 import { SynclineError } from "./errors.js";
 import type { Peers } from "./presence.js";
 import { Pusher } from "./pusher.js";
-import type { Patch, Replica } from "./replica.js";
+import type { Replica, Rows } from "./replica.js";
 import type { Member, Session } from "./session.js";
 import type { Step } from "./step.js";
-import { sameView } from "./view.js";
+import { alike, others, sameView } from "./view.js";
 import { seqOf, type Ack, type CastMessage, type DiffMessage, type ErrorMessage, type Opened, type SpaceMessage } from "./wire.js";
 
 const FORBIDDEN: StatusError = { code: "forbidden", message: "you may not see this space; what was here of it is removed" };
@@ -22,14 +22,11 @@ export interface ChannelEvents {
   contact(asked: number): void;
 }
 
-/** Confirmed rows that a diff has changed. */
-export type Rows = Pick<Patch, "drop" | "put" | "del">;
-
 /** Under which client id the queue is sent. */
 export interface Identity {
   readonly client: string;
   /** The view that the replica's cursor was made with, if it comes from a store. */
-  readonly view: View | undefined;
+  readonly view: View;
   /** The queue has other ids now, under a new client id if `fresh`. Undefined, or resolves when that is stored. */
   rewrite(fresh: boolean): Promise<void> | undefined;
 }
@@ -112,11 +109,28 @@ export class Channel implements Member {
     return this.#view;
   }
 
+  /** The view that the replica's cursor was made with; without parts, nothing is held that could be built upon. */
+  get made(): View {
+    return this.#was ?? this.#identity.view;
+  }
+
+  /** Whether what is wanted of a collection has come, as far as anything has. */
+  holds(collection: string): boolean {
+    const has = (view: View): boolean => view.some((part) => part.in === collection);
+    return this.#replica.seq === 0 || has(this.made) || !has(this.#view);
+  }
+
   /** The view that is wanted from now on, and whether to be told of others' presence. */
   setView(view: View, presence: boolean): void {
     if (presence === this.#presence && sameView(view, this.#view)) return;
+    const drop = others(this.made, view);
     this.#view = view;
     this.#presence = presence;
+    if (drop.length > 0) {
+      this.#was = alike(this.made, view);
+      const rows = { drop, put: [], del: [] };
+      this.#events.step(this.#replica.absorb({ cursor: undefined, ...rows, applied: [], rejected: [] }), rows);
+    }
     if (this.#phase !== "down" && this.#phase !== "stopped") this.#open();
   }
 
@@ -207,17 +221,15 @@ export class Channel implements Member {
 
   /** The cursor to open with. */
   #cursor(): string | undefined {
-    return this.#view.length > 0 ? this.#replica.cursor : undefined;
+    return this.#view.length > 0 && this.made.length > 0 ? this.#replica.cursor : undefined;
   }
 
   #open(): void {
-    this.#was ??= this.#identity.view;
     this.#quiet(this.#unanswered + 1);
     this.#phase = "opening";
     this.#asked = this.#session.now();
     const { queue, scope } = this.#replica;
     const cursor = this.#cursor();
-    const changed = cursor !== undefined && this.#was !== undefined && JSON.stringify(this.#was) !== JSON.stringify(this.#view);
     this.#session.send(
       JSON.stringify({
         t: "open",
@@ -225,10 +237,9 @@ export class Channel implements Member {
         client: this.#identity.client,
         acked: queue.acked,
         ...(this.#view.length > 0 && { view: this.#view, drops: true }),
-        ...(cursor !== undefined && { cursor }),
-        ...(changed && { was: this.#was }),
-        ...(cursor !== undefined && scope && { scope }),
-        ...(this.#presence && { presence: true }),
+        cursor,
+        ...(cursor && { was: sameView(this.made, this.#view) ? undefined : this.made, scope: scope || undefined }),
+        presence: this.#presence || undefined,
       }),
     );
     this.#events.status();

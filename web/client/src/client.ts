@@ -1,10 +1,11 @@
-import type { Space, SpaceOptions, Status, StorageStatus, Transport, View } from "./api.js";
+import type { Space, SpaceOptions, Status, StatusError, StorageStatus, Transport, View } from "./api.js";
 import { Board } from "./board.js";
 import type { Dials } from "./carrier.js";
 import { Emitter } from "./emitter.js";
 import { SynclineError } from "./errors.js";
 import { Home } from "./home.js";
 import { openIndexedDB } from "./indexeddb.js";
+import { CLOSED } from "./item.js";
 import { checkPath } from "./key.js";
 import { Session } from "./session.js";
 import { sameStatus, sumOf } from "./status.js";
@@ -18,6 +19,9 @@ const FORMAT = 2;
 
 /** Addresses of the machine that the client runs on. */
 const LOCAL = /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/;
+
+const SIGNED_OUT: StatusError = { code: "signed_out", message: "the user has signed out" };
+const OUTDATED: StatusError = { code: "upgrade_required", message: "another tab runs a newer version of this program: reload" };
 
 /** Options of a {@link Client}. */
 export interface ClientOptions {
@@ -66,7 +70,7 @@ export class Client {
   /** Spaces that only other tabs have open, while this one leads. */
   readonly #guests = new Set<Board>();
   readonly #changed = new Emitter();
-  readonly #unlisten: () => void;
+  readonly #listening = new AbortController();
   #store: { readonly open: Store | undefined } | undefined;
   #paused = false;
   #closed = false;
@@ -117,13 +121,16 @@ export class Client {
     // Of a server on this machine the browser's word says nothing.
     if (globalThis.navigator?.onLine === false && !LOCAL.test(url)) this.#session.stop("offline");
     this.#status = this.#current();
-    this.#unlisten = this.#listen();
+    this.#listen();
     void this.#home.start();
   }
 
   /** The space at `path`; the same object for the same path. Throws `view_differs` if it is open with another view, `bad_name`, `closed`. */
   space(path: string, options: SpaceOptions): Space {
-    if (this.#closed) throw new SynclineError("closed", "the client was closed");
+    if (this.#closed) {
+      const { code, message } = this.#session.error ?? CLOSED;
+      throw new SynclineError(code, message);
+    }
     checkPath(path);
     const there = this.#boards.get(path);
     if (there !== undefined) {
@@ -165,14 +172,17 @@ export class Client {
 
   /** Closes the connection of all tabs and makes none until {@link goOnline}; reads and writes go on. */
   goOffline(): void {
-    this.#home.post({ t: "network", paused: true });
-    this.#pause(true);
+    this.#network(true);
   }
 
   /** Connects now; also after `stopped`. */
   goOnline(): void {
-    this.#home.post({ t: "network", paused: false });
-    this.#pause(false);
+    this.#network(false);
+  }
+
+  #network(paused: boolean): void {
+    this.#home.post({ t: "network", paused });
+    this.#pause(paused);
   }
 
   /** How much is stored. Rejects with `unavailable` where nobody knows. */
@@ -191,19 +201,26 @@ export class Client {
   async signOut(options: { readonly keep?: boolean } = {}): Promise<void> {
     if (this.#closed) return;
     this.#home.post({ t: "signed_out" });
-    await this.#shut({ code: "signed_out", message: "the user has signed out" }, options.keep !== true);
+    await this.#shut(SIGNED_OUT, options.keep !== true);
   }
 
   /** Ends the work of this tab. What is stored stays; without a store what is queued is lost, and the promises of it reject with `closed`. */
   close(): void {
-    if (!this.#closed) void this.#shut();
+    void this.#shut();
+    this.#closeAll(); // also what an outdated tab still shows
   }
 
-  async #shut(error?: { code: string; message: string }, wipe = false): Promise<void> {
-    this.#closed = true;
-    this.#unlisten();
-    this.#session.stop("stopped", error);
+  #closeAll(): void {
     for (const board of this.#all()) board.close();
+  }
+
+  async #shut(error?: StatusError, wipe = false): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listening.abort();
+    this.#session.stop("stopped", error);
+    if (error === OUTDATED) await Promise.all([...this.#all()].map((board) => board.retire(error)));
+    else this.#closeAll();
     this.#refresh(true);
     this.#changed.clear();
     await (wipe ? this.#home.destroy() : this.#home.close());
@@ -214,13 +231,13 @@ export class Client {
   }
 
   #make(path: string, options: SpaceOptions, left: () => void): Board {
-    return new Board(path, options, this.#session, this.#home, left);
+    return new Board(path, options, this.#session, this.#home, left, () => void this.#shut(OUTDATED));
   }
 
   #start(board: Board): void {
     if (this.#store === undefined) return;
     board.begin(this.#store.open);
-    if (this.#home.epoch !== undefined) void board.lead();
+    if (this.leading) void board.lead();
   }
 
   #end(guest: Board): void {
@@ -234,6 +251,7 @@ export class Client {
   }
 
   #follow(): void {
+    if (this.#closed) return;
     for (const guest of this.#guests) this.#end(guest);
     for (const board of this.#all()) board.follow();
     this.#session.rest();
@@ -241,6 +259,7 @@ export class Client {
 
   #message(message: TabMessage, from: string): void {
     const { t, path } = message;
+    if (this.#closed) return;
     switch (t) {
       case "hello":
         if (this.leading) {
@@ -255,30 +274,25 @@ export class Client {
         this.#pause(message["paused"] === true);
         return;
       case "signed_out":
-        void this.#shut({ code: "signed_out", message: "the user has signed out in another tab" });
+        void this.#shut(SIGNED_OUT);
         return;
     }
-    if (typeof path !== "string") return;
-    let taken = false;
-    for (const board of this.#all()) {
-      if (board.path !== path) continue;
-      board.message(message, from);
-      taken = true;
-    }
-    if (!taken && t === "want" && this.leading) this.#host(path, message["view"] as View, message, from);
-    if (t === "leave") this.#sweep();
+    const boards = [...this.#all()].filter((board) => board.path === path);
+    for (const board of boards) board.message(message, from);
+    if (boards.length === 0 && t === "want" && this.leading) this.#host(path as string, message, from);
+    this.#sweep();
   }
 
   /** Opens a space for another tab. */
-  #host(path: string, view: View, message: TabMessage, from: string): void {
+  #host(path: string, message: TabMessage, from: string): void {
     let guest: Board;
     try {
       checkPath(path);
-      guest = this.#make(path, { view, presence: message["presence"] === true }, () => undefined);
+      guest = this.#make(path, { view: message["view"] as View }, () => undefined);
     } catch {
       return; // not what a tab of ours says
     }
-    guest.forOthers();
+    guest.gone(this.#home.tab); // it is for other tabs only
     this.#guests.add(guest);
     this.#start(guest);
     guest.message(message, from);
@@ -312,8 +326,8 @@ export class Client {
   }
 
   /** Follows the browser: its network comes and goes, its pages sleep and wake. */
-  #listen(): () => void {
-    if (typeof globalThis.addEventListener !== "function") return () => undefined;
+  #listen(): void {
+    const until = { signal: this.#listening.signal };
     const online = (): void => {
       if (!this.#paused) this.#session.start();
     };
@@ -324,15 +338,9 @@ export class Client {
       for (const board of this.#all()) board.look();
       if (document.visibilityState === "visible" && this.#session.state !== "stopped") online();
     };
-    const page = typeof document === "undefined" ? undefined : document;
-    addEventListener("online", online);
-    addEventListener("offline", offline);
-    page?.addEventListener("visibilitychange", visible);
-    return () => {
-      removeEventListener("online", online);
-      removeEventListener("offline", offline);
-      page?.removeEventListener("visibilitychange", visible);
-    };
+    globalThis.addEventListener?.("online", online, until);
+    globalThis.addEventListener?.("offline", offline, until);
+    globalThis.document?.addEventListener("visibilitychange", visible, until);
   }
 }
 

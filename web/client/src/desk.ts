@@ -1,8 +1,8 @@
+import type { View } from "./api.js";
 import type { Replica } from "./replica.js";
 import type { Step } from "./step.js";
 import type { TabMessage } from "./tabs.js";
 import type { Vault } from "./vault.js";
-import type { Versions } from "./view.js";
 
 /** What a keeper needs of the client that it works for. */
 export interface Household {
@@ -23,8 +23,8 @@ export interface Household {
 export interface Desk {
   readonly replica: Replica;
   readonly house: Household;
-  /** The versions of collections that the program speaks. */
-  readonly versions: Versions;
+  /** What is wanted of the space: what is held is of these versions, or not shown. */
+  spoken(): View;
   /** Undefined: nothing is stored. */
   readonly vault: Vault | undefined;
   /** Whether the store is another one, and what the leader has put into it is not known here yet. */

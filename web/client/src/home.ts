@@ -54,10 +54,7 @@ export class Home implements Household {
   constructor(options: HomeOptions, events: HomeEvents) {
     this.#options = options;
     this.#events = events;
-    if (options.open === undefined) {
-      this.#epoch = 0;
-      this.#storage = { kind: "memory" };
-    }
+    if (options.open === undefined) this.#storage = { kind: "memory" };
   }
 
   get epoch(): number | undefined {
@@ -68,8 +65,10 @@ export class Home implements Household {
     return this.#storage;
   }
 
+  /** 128 random bits. */
   newClient(): string {
-    return newClientId();
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "");
   }
 
   now(): number {
@@ -79,19 +78,16 @@ export class Home implements Household {
   /** Opens the store; must be called once. */
   async start(): Promise<void> {
     const { open } = this.#options;
-    if (open === undefined) {
-      this.#events.opened(undefined);
-      this.#events.lead();
-      return;
-    }
-    try {
-      this.#store = await open();
-    } catch (error) {
-      this.#tell({ kind: "memory", message: (error as Error).message });
-    }
-    if (this.#closed) {
-      await this.#store?.close();
-      return;
+    if (open !== undefined) {
+      try {
+        this.#store = await open();
+      } catch (error) {
+        this.#tell({ kind: "memory", message: (error as Error).message });
+      }
+      if (this.#closed) {
+        await this.#store?.close();
+        return;
+      }
     }
     const store = this.#store;
     if (store === undefined) {
@@ -104,7 +100,7 @@ export class Home implements Household {
     const remembered = await this.#remembered(store);
     if (store === this.#store) { // else it was lost meanwhile, and there is another one
       this.#healed = remembered;
-      this.#tell(this.#healed ?? { kind: "disk" });
+      this.trouble(undefined);
       this.#events.opened(store);
     }
     if (this.#closed) return;
@@ -154,6 +150,7 @@ export class Home implements Household {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#epoch = undefined;
     this.#tabs?.close();
     await this.#store?.close();
   }
@@ -217,7 +214,7 @@ export class Home implements Household {
       this.#epoch = undefined;
       if (this.#mayLead()) await this.#claim();
       this.#events.opened(store);
-      this.#tell(this.#healed);
+      this.trouble(undefined);
     } catch (failed) {
       this.#tell({ kind: "memory", message: (failed as Error).message });
       setTimeout(() => void this.#lost(error), RETRY * 5);
@@ -245,10 +242,4 @@ export class Home implements Household {
     this.#storage = storage;
     this.#events.changed();
   }
-}
-
-/** 128 random bits. */
-function newClientId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "");
 }

@@ -1,4 +1,4 @@
-import type { Call, Mutation, MutationState, Op, Outcome } from "./api.js";
+import type { Call, Mutation, MutationState, Op, Outcome, StatusError } from "./api.js";
 import { RejectedError, SynclineError } from "./errors.js";
 import type { Key } from "./key.js";
 import type { Play } from "./player.js";
@@ -6,6 +6,9 @@ import type { Prepared } from "./prepare.js";
 
 /** Orders from here on are those of mutations that are not in the store yet: behind all that are. */
 export const UNSAVED = 2 ** 40;
+
+/** Why nothing more is made, and nothing to be learnt of what was, if there is no other reason. */
+export const CLOSED: StatusError = { code: "closed", message: "the space was closed" };
 
 /**
  * A mutation from its making to its end. The application sees it as
@@ -25,8 +28,9 @@ export class Item implements Mutation {
   /** What the call did when it was last played; undefined for what is none, or was not. */
   played: Play | undefined;
   readonly saved: Promise<void>;
-  #saved!: { resolve(): void; reject(error: Error): void };
-  #settle: { resolve(outcome: Outcome): void; reject(error: Error): void } | undefined;
+  /** It is in the store, or could not be put there. */
+  stored!: (error?: Error) => void;
+  #settle: ((end: Outcome | Error) => void) | undefined;
   #confirmed: Promise<Outcome> | undefined;
   #end: Outcome | Error | undefined;
 
@@ -35,14 +39,8 @@ export class Item implements Mutation {
     this.order = order;
     this.prepared = prepared;
     this.mine = mine;
-    this.saved = new Promise((resolve, reject) => (this.#saved = { resolve, reject }));
+    this.saved = new Promise((resolve, reject) => (this.stored = (error) => (error ? reject(error) : resolve())));
     this.saved.catch(() => undefined); // as with confirmed
-  }
-
-  /** It is in the store, or could not be put there. */
-  stored(error?: Error): void {
-    if (error === undefined) this.#saved.resolve();
-    else this.#saved.reject(error);
   }
 
   get ops(): readonly Op[] {
@@ -65,7 +63,7 @@ export class Item implements Mutation {
 
   get confirmed(): Promise<Outcome> {
     if (this.#confirmed === undefined) {
-      this.#confirmed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+      this.#confirmed = new Promise((resolve, reject) => (this.#settle = (end) => (end instanceof Error ? reject(end) : resolve(end))));
       this.#confirmed.catch(() => undefined); // a look at it is no promise to handle it
       this.#report();
     }
@@ -85,9 +83,10 @@ export class Item implements Mutation {
   }
 
   /** Nobody will learn its end here. */
-  abandon(): void {
-    this.stored(new SynclineError("closed", "closed before the mutation was saved"));
-    this.#finish(new SynclineError("closed", "closed before the mutation was confirmed"));
+  abandon({ code, message } = CLOSED): void {
+    const error = new SynclineError(code, message);
+    this.stored(error);
+    this.#finish(error);
   }
 
   #finish(end: Outcome | Error): void {
@@ -96,8 +95,6 @@ export class Item implements Mutation {
   }
 
   #report(): void {
-    if (this.#end === undefined || this.#settle === undefined) return;
-    if (this.#end instanceof Error) this.#settle.reject(this.#end);
-    else this.#settle.resolve(this.#end);
+    if (this.#end !== undefined) this.#settle?.(this.#end);
   }
 }

@@ -3,13 +3,13 @@ import type { Desk, Household } from "./desk.js";
 import { type Item, UNSAVED } from "./item.js";
 import type { Term } from "./lease.js";
 import { Ledger } from "./ledger.js";
-import { Mirror } from "./mirror.js";
-import type { Patch, Replica } from "./replica.js";
+import { Mirror, type MirrorEvents } from "./mirror.js";
+import type { Patch, Replica, Rows } from "./replica.js";
 import type { Step } from "./step.js";
 import { StoreError } from "./store.js";
+import type { Confirmed } from "./sum.js";
 import type { TabMessage } from "./tabs.js";
 import { Deposed, type Stored, type Vault } from "./vault.js";
-import type { Versions } from "./view.js";
 
 /** How long until a store that failed is tried again, in milliseconds. */
 const MEND = 5000;
@@ -17,15 +17,13 @@ const MEND = 5000;
 const LOOK = 500;
 
 /** What a keeper tells its space. */
-export interface KeeperEvents {
+export interface KeeperEvents extends MirrorEvents {
   /** The replica has changed. */
   step(step: Step): void;
   /** Mutations have got their ids on the wire. */
   placed(): void;
   /** Client id or confirmed state are others now: what the server was asked is void. */
   moved(): void;
-  /** What is loaded has changed. */
-  loaded(): void;
   /** What is stored of the last contact, before what is stored shows. */
   term(term: Term): void;
 }
@@ -63,16 +61,16 @@ export class Keeper implements Desk {
   /** Whether the store says what its first leader knew. */
   #founded = false;
 
-  readonly versions: Versions;
+  readonly spoken: () => View;
 
-  constructor(path: string, replica: Replica, house: Household, versions: Versions, events: KeeperEvents) {
-    this.versions = versions;
+  constructor(path: string, replica: Replica, house: Household, spoken: () => View, events: KeeperEvents) {
+    this.spoken = spoken;
     this.#path = path;
     this.replica = replica;
     this.house = house;
     this.#events = events;
     this.#ledger = new Ledger(this, () => events.placed());
-    this.#mirror = new Mirror(this, () => events.loaded());
+    this.#mirror = new Mirror(this, events);
     this.ready = new Promise((resolve) => (this.#readied = resolve));
   }
 
@@ -84,14 +82,9 @@ export class Keeper implements Desk {
     return this.#refilling;
   }
 
-  /** Whether {@link open} was called. */
-  get begun(): boolean {
-    return this.#begun;
-  }
-
   /** The client id under which the queue is sent. */
   get client(): string {
-    return this.#ledger.client;
+    return this.replica.client;
   }
 
   /** When the store last heard from the server, when it was last read; milliseconds since 1970. */
@@ -99,8 +92,8 @@ export class Keeper implements Desk {
     return this.#synced;
   }
 
-  /** The view that the cursor in the store was made with. */
-  get view(): View | undefined {
+  /** The view that the replica's cursor was made with. */
+  get view(): View {
     return this.#mirror.view;
   }
 
@@ -109,12 +102,23 @@ export class Keeper implements Desk {
     return this.#opened && this.replica.loaded(collection);
   }
 
-  /** Begins, with a store or without. */
+  /**
+   * Begins, with a store or without; or goes on, where the store was lost, with
+   * one that was opened anew. If that is another one, and empty, the leader
+   * fills it and notes there what it knows of; then the others store again what
+   * it did not. So it is for whoever leads until that is done, and for a tab
+   * that hears of all this much later.
+   */
   open(vault: Vault | undefined): void {
+    if (vault !== undefined && this.#begun) {
+      if (!this.#refilling) this.#former = this.#vault?.name;
+      this.#refilling = true;
+      this.#founded = false;
+    }
     this.#begun = true;
     this.#vault = vault;
     if (vault !== undefined) {
-      void this.run(() => this.resync());
+      void this.run(() => (this.#refilling ? this.mend() : this.resync()));
       return;
     }
     this.#open();
@@ -128,6 +132,13 @@ export class Keeper implements Desk {
     clearTimeout(this.#broken);
     clearTimeout(this.#looking);
     this.#readied();
+  }
+
+  /** Closes, and resolves when what was made here is stored. Rejects if it cannot be. */
+  async retire(): Promise<void> {
+    this.close();
+    await this.#tail;
+    await this.#ledger.save();
   }
 
   /** A mutation was made here; `retried` was taken off the rejected list for it. */
@@ -165,32 +176,36 @@ export class Keeper implements Desk {
   }
 
   /** The leader's replica has made this step, which changed confirmed rows so, or replaced confirmed state. */
-  record(step: Step, view: View, rows: Pick<Patch, "drop" | "put" | "del">): void {
+  record(step: Step, view: View, rows: Rows): void {
     if (this.#vault === undefined) return;
+    this.#mirror.view = view;
     // What another tab has made and nobody has seen stored may have left the queue here: of its end nothing is known.
     const applied = step.applied.filter(({ order }) => order < UNSAVED);
     const rejected = step.rejected.map(({ id }) => id);
-    for (const { id } of applied) this.#ledger.finished(id);
-    for (const id of rejected) this.#ledger.finished(id);
+    for (const { id } of [...applied, ...step.rejected]) this.#ledger.finished(id);
     if (this.#broken !== undefined || this.house.epoch === undefined) return; // all is written anew later
     if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && rows.drop === undefined && !step.reset && this.replica.scope === this.#mirror.scope) return;
     const left = [...applied, ...rejected.map((id) => this.replica.refused(id))].filter((item) => item.order < UNSAVED);
-    const first = this.#mirror.record({
+    if (this.#note(rows, this.house.now(), step.reset ? this.replica.whole : undefined, rejected, applied, left)) void this.run(() => this.#mirror.flush());
+  }
+
+  /** Notes what is to be written, of the rejected list all or what is named; true if nothing was to be before. */
+  #note(rows: Rows, at: number, reset: Confirmed | undefined, rejected?: readonly string[], applied: readonly Item[] = [], left: readonly Item[] = []): boolean {
+    const { cursor, scope, leases } = this.replica;
+    return this.#mirror.record({
       patch: {
-        cursor: this.replica.cursor,
-        scope: this.replica.scope,
-        leases: this.replica.leases,
+        cursor,
+        scope,
+        leases: cursor ? leases : undefined,
         ...rows,
         applied: applied.map((item) => [item.id, item.outcome ?? { id: item.wire, outcome: "duplicate" }]),
-        rejected: step.rejected.map(({ id, outcome, at }) => ({ id, outcome, at })),
+        rejected: this.#ledger.rejected(rejected),
       },
-      view,
+      view: this.#mirror.view,
       left: left.map(({ order }) => order),
-      rejected: this.#ledger.rejected(rejected),
-      at: this.house.now(),
-      reset: step.reset ? this.replica.whole : undefined,
+      at,
+      reset,
     });
-    if (first) void this.run(() => this.#mirror.flush());
   }
 
   /** The queue was renumbered for a new client id; without `fresh`, put back under the old one. Undefined if that is done already. */
@@ -214,21 +229,7 @@ export class Keeper implements Desk {
   /** Another tab leads now. What was not written here it will hear from the server. */
   follow(): void {
     this.#mirror.drop();
-    if (this.#vault !== undefined) void this.run(() => (this.#refilling ? this.mend() : this.resync()));
-  }
-
-  /**
-   * The store was lost, and opened anew. If it is another one, and empty, the
-   * leader fills it and notes there what it knows of; then the others store
-   * again what it did not. So it is for whoever leads until that is done, and
-   * for a tab that hears of all this much later.
-   */
-  refill(vault: Vault): Promise<void> {
-    if (!this.#refilling) this.#former = this.#vault?.name;
-    this.#vault = vault;
-    this.#refilling = true;
-    this.#founded = false;
-    return this.run(() => this.mend());
+    void this.run(() => (this.#refilling ? this.mend() : this.resync()));
   }
 
   message(message: TabMessage): void {
@@ -293,11 +294,12 @@ export class Keeper implements Desk {
       const seen = await this.#mirror.look(vault, this.#opened);
       this.#ledger.listen();
       const pending = await vault.pending();
-      if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // the leader was quicker
+      if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // another tab was quicker
+      const differs = !this.#opened || this.#mirror.differs(seen.held);
+      if (this.#closed) return;
       this.#founded = pending.known !== undefined;
       this.#synced = pending.synced;
       const renamed = this.#ledger.requeue(pending);
-      const differs = !this.#opened || this.#mirror.differs(seen.held);
       if (pending.term) this.#events.term(pending.term);
       if (differs) this.#mirror.restore(seen.held, seen.entries, pending.leases);
       if (differs || renamed) this.#events.moved();
@@ -329,17 +331,10 @@ export class Keeper implements Desk {
     this.#mirror.rev = 0;
     await this.#ledger.rewrite();
     const reset = this.replica.cursor === undefined ? undefined : this.replica.whole;
-    this.#mirror.record({
-      patch: { cursor: reset && this.replica.cursor, scope: this.replica.scope, leases: reset && this.replica.leases, put: [], del: [], applied: [], rejected: [] },
-      view: this.#mirror.view ?? [],
-      left: [],
-      rejected: this.#ledger.rejected(this.replica.rejected().map(({ id }) => id)),
-      at: this.#synced ?? this.house.now(),
-      reset,
-    });
+    if (reset === undefined) this.replica.abandon();
+    this.#note({ put: [], del: [] }, this.#synced ?? this.house.now(), reset);
     await this.#mirror.flush();
     if (reset !== undefined) return;
-    this.replica.abandon();
     this.#events.moved();
     this.#events.loaded();
   }

@@ -1,9 +1,9 @@
-import type { Json, Op, Reads } from "./api.js";
+import type { Json, Op, Reads, View } from "./api.js";
 import type { Desk } from "./desk.js";
 import { type Item, UNSAVED } from "./item.js";
 import { prepare, prepareCall, type Prepared } from "./prepare.js";
 import type { Count, Pending, Stored, StoredRejection, Vault } from "./vault.js";
-import type { Versions } from "./view.js";
+import { newer, type Versions } from "./view.js";
 
 /** How long a mutation that another tab has stored may be unknown here before the store is asked, in milliseconds. */
 const HOLE = 400;
@@ -44,16 +44,7 @@ export class Ledger {
   constructor(desk: Desk, placed: () => void) {
     this.#desk = desk;
     this.#placed = placed;
-    this.client = desk.house.newClient();
-  }
-
-  /** The client id under which the queue is sent. */
-  get client(): string {
-    return this.#desk.replica.client;
-  }
-
-  set client(id: string) {
-    this.#desk.replica.client = id;
+    desk.replica.client = desk.house.newClient();
   }
 
   close(): void {
@@ -65,7 +56,7 @@ export class Ledger {
   queued(item: Item, retried: string | undefined): boolean {
     this.#unsaved.push(item);
     if (retried !== undefined) this.#retried.push(retried);
-    this.#desk.post("made", { id: item.id, body: item.body, ...(retried !== undefined && { retried }) });
+    this.#desk.post("made", { id: item.id, body: item.body, retried });
     return this.#unsaved.length === 1;
   }
 
@@ -73,7 +64,7 @@ export class Ledger {
   made(id: unknown, body: unknown, retried: unknown): void {
     if (typeof id !== "string" || typeof body !== "string" || this.#done.has(id)) return;
     if (typeof retried === "string") this.#desk.step(this.#desk.replica.discard(retried, true));
-    this.#desk.step(this.#desk.replica.adopt(id, read(body, this.#desk.versions)));
+    this.#desk.step(this.#desk.replica.adopt(id, read(body, this.#desk.spoken())));
     this.#strange.add(id);
     this.#doubt ??= setTimeout(() => this.#disown(), DOUBT);
   }
@@ -102,15 +93,12 @@ export class Ledger {
       this.#retried.unshift(...retried);
       throw error;
     }
+    for (const item of items) item.stored();
     this.#desk.post("saved", saved);
-    if (saved.client === this.client) {
+    if (saved.client === replica.client) {
       this.#known(saved.stored);
     } else if (!this.#rewriting) {
-      // The leader may be done with them before this tab has looked: from now on they are in the store, or done with.
-      for (const { id, order } of saved.stored) {
-        const item = replica.queue.get(id);
-        if (item !== undefined) this.#desk.step(replica.keep(item, order));
-      }
+      for (const item of saved.stored) this.#early.set(item.wire, item);
       await this.#desk.resync();
     }
   }
@@ -118,7 +106,7 @@ export class Ledger {
   /** Another tab has stored mutations. Those under another client id were overtaken by a {@link rewrite}, which tells of them. */
   saved(client: unknown, stored: readonly Stored[]): void {
     this.#news?.push({ client, stored });
-    if (client === this.client) this.#known(stored);
+    if (client === this.#desk.replica.client) this.#known(stored);
   }
 
   /** Places those before which nothing is unknown. */
@@ -159,7 +147,7 @@ export class Ledger {
     const { replica } = this.#desk;
     const rows: [Item, number][] = [];
     for (const { id, order, body } of stored) {
-      this.#desk.step(replica.adopt(id, read(body, this.#desk.versions)));
+      this.#desk.step(replica.adopt(id, read(body, this.#desk.spoken())));
       const item = replica.queue.get(id);
       if (item !== undefined && item.order >= UNSAVED) rows.push([item, order]);
     }
@@ -174,15 +162,20 @@ export class Ledger {
   /** Makes the queue and the rejected list what the store has. True if that is sent under another client id than before. */
   requeue({ count, queue, rejected }: Pending): boolean {
     const { replica } = this.#desk;
-    const renamed = this.client !== count.client;
-    this.client = count.client;
+    const renamed = replica.client !== count.client;
+    replica.client = count.client;
     this.#numbered = count.wire;
+    // The leader may be done with what was stored before this tab has looked: it is in the store, or done with.
+    for (const { id, order } of this.#early.values()) {
+      const item = replica.queue.get(id);
+      if (item !== undefined) this.#desk.step(replica.keep(item, order));
+    }
     this.#early.clear();
-    for (const { id, body, outcome, at } of rejected) this.#desk.step(replica.adoptRejected(id, read(body, this.#desk.versions), outcome, at));
+    for (const { id, body, outcome, at } of rejected) this.#desk.step(replica.adoptRejected(id, read(body, this.#desk.spoken()), outcome, at));
     const there = new Set(rejected.map(({ id }) => id));
     for (const { id } of replica.rejected()) if (!there.has(id)) this.#desk.step(replica.discard(id, true));
     const newer = (this.#news ?? []).flatMap(({ client, stored }) => (client === count.client ? stored : [])).filter(({ wire }) => wire > count.wire);
-    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body, this.#desk.versions) })), count.wire, new Set(newer.map(({ id }) => id))));
+    this.#desk.step(replica.requeue(queue.map((item) => ({ ...item, prepared: read(item.body, this.#desk.spoken()) })), count.wire, new Set(newer.map(({ id }) => id))));
     this.#news = undefined;
     this.#known(newer);
     this.#placed();
@@ -206,9 +199,10 @@ export class Ledger {
 
   /** The queue was renumbered, under a new client id if `fresh`: {@link rewrite} must follow. */
   renumbered(fresh: boolean): void {
-    if (fresh) this.client = this.#desk.house.newClient();
+    const { replica, house } = this.#desk;
+    if (fresh) replica.client = house.newClient();
     this.#rewriting = true;
-    this.#desk.step(this.#desk.replica.replay()); // ids that calls make follow from those on the wire
+    this.#desk.step(replica.replay()); // ids that calls make follow from those on the wire
   }
 
   /** The store is another one: it knows of nothing, but for what tabs that were opened since have put there. */
@@ -234,11 +228,11 @@ export class Ledger {
   }
 
   #write(vault: Vault, epoch: number, count: Count): Promise<boolean> {
-    const { queue } = this.#desk.replica;
+    const { queue, client } = this.#desk.replica;
     const items = [...queue.items()]
       .filter(({ order }) => order < UNSAVED)
       .map((item) => ({ id: item.id, order: item.order, wire: item.outcome === undefined ? item.wire : 0, body: item.body }));
-    return vault.rewrite(epoch, count, this.client, queue.wire, items);
+    return vault.rewrite(epoch, count, client, queue.wire, items);
   }
 
   /** The leader has filled another store; what it cannot have known of must be stored again. */
@@ -251,14 +245,11 @@ export class Ledger {
     }
   }
 
-  /** The rejected list, as it is stored. */
-  rejected(ids: readonly string[]): StoredRejection[] {
+  /** The rejected list, or these of it, as it is stored. */
+  rejected(ids?: readonly string[]): StoredRejection[] {
     const { replica } = this.#desk;
-    const all = new Map(replica.rejected().map((entry) => [entry.id, entry]));
-    return ids.flatMap((id) => {
-      const entry = all.get(id);
-      return entry === undefined ? [] : [{ id, outcome: entry.outcome, at: entry.at, body: replica.refused(id).body }];
-    });
+    const of = ids && new Set(ids);
+    return replica.rejected().filter(({ id }) => of?.has(id) ?? true).map(({ id, outcome, at }) => ({ id, outcome, at, body: replica.refused(id).body }));
   }
 
   /** Takes out what another tab has made and not stored: it is gone. If it is only slow, it will tell again. */
@@ -275,10 +266,11 @@ export class Ledger {
 }
 
 /** A mutation from its wire form; it was checked when it was made. */
-function read(body: string, spoken: Versions): Prepared {
+function read(body: string, spoken: View): Prepared {
   const { ops, reads, call, args, now, v = {} } = JSON.parse(`{${body}}`) as { ops: Op[]; reads?: Reads; call?: string; args?: Json; now: number; v?: Versions };
   if (call !== undefined) return prepareCall(call, args, now, NOLIMITS);
   const prepared = prepare(ops, reads, NOLIMITS, v);
   // What was made at another version is sent as it is, and cannot be shown.
-  return ops.every((op) => v[op.in] === spoken[op.in]) ? prepared : { ...prepared, steps: [] };
+  const by = newer(spoken);
+  return ops.every(({ in: name }) => by({ in: name, v: v[name] ?? 1 }) === 0) ? prepared : { ...prepared, steps: [] };
 }

@@ -4,9 +4,10 @@ import type { Desk } from "./desk.js";
 import { coverOf } from "./drop.js";
 import { SynclineError } from "./errors.js";
 import type { Leases } from "./lease.js";
-import type { Patch } from "./replica.js";
+import type { Patch, Rows } from "./replica.js";
 import type { Confirmed } from "./sum.js";
 import type { Record, Vault } from "./vault.js";
+import { alike, others, sameView } from "./view.js";
 
 /** How long what may not be seen any more stays in the store's log, in milliseconds. */
 const CLEAN = 2000;
@@ -17,6 +18,17 @@ interface Passed {
   rev: number | undefined;
 }
 
+/** What is in the store at the versions that are spoken. */
+type Base = Held & { readonly view: View };
+
+/** What a mirror tells its space. */
+export interface MirrorEvents {
+  /** What is loaded has changed. */
+  loaded(): void;
+  /** Another tab has written what is in the store now, with this view. */
+  written(view: View): void;
+}
+
 /**
  * What is confirmed of one space, in memory and in the store. The leader writes
  * what the server's messages made, several at a time, and then tells the other
@@ -25,10 +37,9 @@ interface Passed {
  */
 export class Mirror {
   readonly #desk: Desk;
-  /** Called when a collection is in memory. */
-  readonly #loaded: () => void;
-  /** The view that the cursor was made with. */
-  view: View | undefined;
+  readonly #events: MirrorEvents;
+  /** The view that the replica's cursor was made with. */
+  view: View = [];
   /** The scope that is in the store, or about to be. */
   scope: string | undefined;
   /** How far the store has got. */
@@ -39,11 +50,13 @@ export class Mirror {
   #reading = 0;
   #cleaning: ReturnType<typeof setTimeout> | undefined;
   #passed: Passed[] = [];
+  /** Collections that the store has at other versions than are spoken: drops, to be written with the next step. */
+  #others: View = [];
   #installs: { readonly rev: number; readonly collection: string; readonly entries: Map<string, Entry> }[] = [];
 
-  constructor(desk: Desk, loaded: () => void) {
+  constructor(desk: Desk, events: MirrorEvents) {
     this.#desk = desk;
-    this.#loaded = loaded;
+    this.#events = events;
   }
 
   /** Somebody wants to see a collection; true for the first time. */
@@ -78,17 +91,17 @@ export class Mirror {
       cursor: last.patch.cursor,
       scope: last.patch.scope,
       leases: last.patch.leases,
-      ...(reset === undefined ? merge(records.map((record) => record.patch)) : { put: [], del: [] }),
+      ...(reset === undefined ? merge(this.#others, records.map((record) => record.patch)) : { put: [], del: [] }),
       applied: records.flatMap((record) => record.patch.applied),
       rejected: records.flatMap((record) => record.patch.rejected),
     };
     const { view } = last;
     const rev = this.rev + 1;
     await vault.commit(epoch, rev, {
-      patch, view, reset, left: records.flatMap(({ left }) => left), rejected: records.flatMap(({ rejected }) => rejected), at: last.at,
+      patch, view, reset, left: records.flatMap(({ left }) => left), at: last.at,
     });
+    this.#others = [];
     this.rev = rev;
-    this.view = view;
     for (const passed of this.#passed) passed.rev ??= rev;
     this.#install();
     if (reset !== undefined) this.#desk.post("stale");
@@ -114,10 +127,10 @@ export class Mirror {
     clearTimeout(this.#cleaning);
   }
 
-  /** Does what the leader has told; false if something before it is missing. */
+  /** Does what the leader has told; false if something before it is missing, or it is in the form of other versions. */
   absorb(rev: number, patch: Patch, view: View): boolean {
     if (rev <= this.rev) return true;
-    if (rev > this.rev + 1) return false;
+    if (rev > this.rev + 1 || others(view, this.#desk.spoken()).length > 0) return false;
     this.rev = rev;
     this.view = view;
     this.scope = patch.scope;
@@ -128,13 +141,13 @@ export class Mirror {
   }
 
   /** Whether the replica is other than the store. */
-  differs(held: Held): boolean {
+  differs(held: Base): boolean {
     const { cursor = "", scope } = this.#desk.replica;
-    return held.rev !== this.rev || (held.cursor ?? "") !== cursor || held.scope !== scope;
+    return held.rev !== this.rev || (held.cursor ?? "") !== cursor || held.scope !== scope || (cursor !== "" && !sameView(held.view, this.view));
   }
 
   /** Makes confirmed state what the store has. */
-  restore(held: Held, entries: Confirmed, leases: Leases | undefined): void {
+  restore(held: Base, entries: Confirmed, leases: Leases | undefined): void {
     const { replica } = this.#desk;
     this.rev = held.rev;
     this.view = held.view;
@@ -150,14 +163,14 @@ export class Mirror {
   }
 
   /** How far the store has got, and, if `whole` and the replica is elsewhere, the needed collections as of then. Undefined if it went on meanwhile. */
-  async look(vault: Vault, whole: boolean): Promise<{ held: Held; entries: Confirmed } | undefined> {
+  async look(vault: Vault, whole: boolean): Promise<{ held: Base; entries: Confirmed } | undefined> {
     const held = await this.held(vault);
     const entries: Confirmed = new Map();
     try {
       for (const collection of whole && this.differs(held) ? this.#needed : []) {
         if (!held.collections.has(collection)) continue;
         const part = await vault.read(collection);
-        if (part.rev !== held.rev) return undefined;
+        if (part.rev !== held.rev || this.#strange(collection, part.view)) return undefined;
         await part.sound();
         entries.set(collection, part.entries);
       }
@@ -168,13 +181,20 @@ export class Mirror {
     return { held, entries };
   }
 
-  /** How far the store has got; nothing, if it is damaged. */
-  async held(vault: Vault): Promise<Held> {
-    const { versions } = this.#desk;
+  /**
+   * How far the store has got; nothing, if it is damaged. Collections that it has in the form of other versions count as not there. They
+   * stay until there is something to write: a program that speaks these may come back before.
+   */
+  async held(vault: Vault): Promise<Base> {
+    const spoken = this.#desk.spoken();
+    this.#others = [];
     try {
       const held = await vault.held();
-      if (held.view?.every(({ in: name, v }) => v === versions[name]) ?? true) return held;
-      // of another version of the program: fetched anew
+      const { rev, view = [] } = held;
+      if (this.rev > 0 && rev !== this.rev) this.#events.written(view);
+      this.#others = others(view, spoken);
+      const made = alike(view, spoken);
+      return { ...held, view: made, cursor: made.length > 0 ? held.cursor : undefined, collections: new Map([...held.collections].filter(([name]) => !this.#strange(name, view))) };
     } catch (error) {
       this.#damage(error);
     }
@@ -182,10 +202,10 @@ export class Mirror {
   }
 
   /** What is in the store counts for nothing, and goes if this tab leads. */
-  async #emptied(vault: Vault): Promise<Held> {
+  async #emptied(vault: Vault): Promise<Base> {
     const { epoch } = this.#desk.house;
     if (epoch !== undefined) await vault.reset(epoch);
-    return { rev: 0, cursor: undefined, view: undefined, collections: new Map() };
+    return { rev: 0, cursor: undefined, view: [], collections: new Map() };
   }
 
   /** Loads a collection, the first entries of it at once. */
@@ -194,10 +214,11 @@ export class Mirror {
     if (vault === undefined || replica.loaded(collection)) return;
     this.#reading++;
     try {
-      const { rev, entries, sound } = await vault.read(collection, (some) => {
-        if (replica.loaded(collection)) return; // a reset was quicker
+      const { rev, view, entries, sound } = await vault.read(collection, (some, of) => {
+        if (replica.loaded(collection) || this.#strange(collection, of)) return; // a reset was quicker
         this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
       });
+      if (this.#strange(collection, view)) return; // another program has come to lead: what it has written is looked at when it tells of it
       this.#installs.push({ rev, collection, entries });
       this.#install();
       // It shows already: what is wrong in it is made good by the server.
@@ -207,6 +228,11 @@ export class Mirror {
     } finally {
       if (--this.#reading === 0 && this.#installs.length === 0) this.#passed = [];
     }
+  }
+
+  /** Whether what was read with this view is a collection in the form of another version. */
+  #strange(collection: string, view: View = []): boolean {
+    return others(view, this.#desk.spoken()).some((part) => part.in === collection);
   }
 
   async #heal(error: unknown): Promise<void> {
@@ -234,26 +260,24 @@ export class Mirror {
     const { replica } = this.#desk;
     for (const { rev, collection, entries } of ready) {
       if (replica.loaded(collection)) continue;
-      for (const { patch, rev: own } of this.#passed) {
-        if (own !== undefined && own <= rev) continue;
-        const { names, covers } = coverOf(patch.drop ?? []);
-        if (names.has(collection)) for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
-        for (const [name, id, version, value] of patch.put) {
-          if (name === collection) entries.set(id, { collection, id, version, value, state: "confirmed" });
-        }
-        for (const [name, id] of patch.del) if (name === collection) entries.delete(id);
+      const { drop = [], put, del } = merge([], this.#passed.filter(({ rev: own = Infinity }) => own > rev).map(({ patch }) => patch));
+      const { covers } = coverOf(drop);
+      for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
+      for (const [name, id, version, value] of put) {
+        if (name === collection) entries.set(id, { collection, id, version, value, state: "confirmed" });
       }
+      for (const [name, id] of del) if (name === collection) entries.delete(id);
       this.#desk.step(replica.install(new Map([[collection, entries]])));
     }
-    this.#loaded();
+    this.#events.loaded();
   }
 }
 
-/** Rows of several patches as of the last. */
-function merge(patches: readonly Patch[]): Pick<Patch, "drop" | "put" | "del"> {
+/** Drops, and then the rows of several patches as of the last. */
+function merge(before: View, patches: readonly Rows[]): Rows {
   const [only] = patches;
-  if (patches.length === 1 && only !== undefined) return { drop: only.drop, put: only.put, del: only.del };
-  const drops: View[number][] = [];
+  if (patches.length + before.length === 1 && only !== undefined) return { drop: only.drop, put: only.put, del: only.del };
+  const drops = [...before];
   const rows = new Map<string, Patch["put"][number] | Patch["del"][number]>();
   for (const { drop = [], put, del } of patches) {
     drops.push(...drop);

@@ -177,15 +177,13 @@ export class Queue {
 
   /** Gives what is open the ids 1, 2, 3, …, for a new client id. */
   renumber(): void {
-    this.#kept.clear();
-    this.#wire = 0;
-    this.#sent = 0;
     const open = [...this.#open.values()].sort((a, b) => a.order - b.order);
     this.#open.clear();
+    this.#kept.clear();
+    this.#wire = this.#sent = 0;
     for (const item of open) {
-      item.wire = ++this.#wire;
+      this.assign(item, item.order);
       item.state = "queued";
-      this.#open.set(item.wire, item);
     }
   }
 

@@ -5,7 +5,7 @@ import type { Home } from "./home.js";
 import type { Peers } from "./presence.js";
 import type { Standing } from "./status.js";
 import type { TabMessage } from "./tabs.js";
-import { union } from "./view.js";
+import { ahead, union } from "./view.js";
 
 /** How long the leader may take to answer a question, in milliseconds. */
 const ANSWER = 15_000;
@@ -17,6 +17,8 @@ export interface RelayEvents {
   /** What the leader says has changed. */
   changed(): void;
   hear(cast: Cast): void;
+  /** A newer version of the program has the space in another tab. */
+  outdated(): void;
   /** When this tab knows of contact, and that the leader knows of it. */
   contact(): number;
   seen(asked: number): void;
@@ -25,6 +27,8 @@ export interface RelayEvents {
 interface Question {
   readonly resolve: (result: CheckResult) => void;
   readonly reject: (error: Error) => void;
+  /** Rejects when there was no answer for long. */
+  readonly late: ReturnType<typeof setTimeout>;
 }
 
 /**
@@ -64,13 +68,19 @@ export class Relay {
     return this.#wants.size > 0;
   }
 
-  /** A tab wants a view. */
+  /** A tab wants a view. Of tabs that speak different versions the older ones are to end: each hears what the others want. */
   want(tab: string, view: View, presence = this.#presence): void {
-    this.#wants.set(tab, view);
-    if (tab === this.#home.tab) {
+    const own = tab === this.#home.tab;
+    if (own) {
       this.#presence = presence;
       this.#post("want", { view, presence });
     }
+    for (const [other, has] of this.#wants) {
+      const by = ahead(view, has);
+      if (by > 0) this.#wants.delete(other);
+      if (by < 0) return own ? this.#events.outdated() : this.#post("want", { view: has }); // for that tab to hear
+    }
+    this.#wants.set(tab, view);
     this.#channel.setView(union([...this.#wants.values()]), presence);
   }
 
@@ -78,6 +88,14 @@ export class Relay {
   leave(tab: string): void {
     if (!this.#wants.delete(tab)) return;
     if (tab === this.#home.tab) this.#post("leave", {});
+  }
+
+  /** Another tab has the space with this view: if that is of a newer version of the program, this tab is to end. */
+  meet(view: View): boolean {
+    const own = this.#wants.get(this.#home.tab);
+    if (own === undefined || ahead(view, own) <= 0) return false;
+    this.#events.outdated();
+    return true;
   }
 
   /** Tells the leader what this tab wants, and the others, if it leads, what they ask. */
@@ -95,8 +113,7 @@ export class Relay {
     const own = this.#wants.get(this.#home.tab);
     this.#wants.clear();
     if (own !== undefined) this.want(this.#home.tab, own);
-    for (const { reject } of this.#questions.values()) reject(new SynclineError("not_live", "another tab has the connection now"));
-    this.#questions.clear();
+    for (const n of this.#questions.keys()) this.#answer(n)?.reject(new SynclineError("not_live", "another tab has the connection now"));
   }
 
   say(): void {
@@ -115,16 +132,7 @@ export class Relay {
     return new Promise((resolve, reject) => {
       const n = ++this.#asked;
       const late = setTimeout(() => this.#answer(n)?.reject(new SynclineError("not_live", "the tab with the connection does not answer")), ANSWER);
-      this.#questions.set(n, {
-        resolve: (result) => {
-          clearTimeout(late);
-          resolve(result);
-        },
-        reject: (error) => {
-          clearTimeout(late);
-          reject(error);
-        },
-      });
+      this.#questions.set(n, { resolve, reject, late });
       this.#post("check", { n });
     });
   }
@@ -134,7 +142,7 @@ export class Relay {
     const leading = this.#home.epoch !== undefined;
     switch (message.t) {
       case "want":
-        if (!leading) break;
+        if (this.meet(message["view"] as View) || !leading) break;
         this.want(from, message["view"] as View, message["presence"] === true);
         this.tell();
         this.seen(this.#events.contact());
@@ -182,13 +190,14 @@ export class Relay {
   #answer(n: number): Question | undefined {
     const question = this.#questions.get(n);
     this.#questions.delete(n);
+    clearTimeout(question?.late);
     return question;
   }
 
   #check(n: number, to: string): void {
     this.#channel.check().then(
       (result) => this.#post("checked", { n, to, result }, true),
-      (error: unknown) => this.#post("checked", { n, to, error: (error as Error).message }, true),
+      ({ message }: Error) => this.#post("checked", { n, to, error: message }, true),
     );
   }
 

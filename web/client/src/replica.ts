@@ -11,6 +11,7 @@ import { Queue } from "./queue.js";
 import { Refusals } from "./refusals.js";
 import { Recorder, type Step } from "./step.js";
 import { checkSum, type Confirmed } from "./sum.js";
+import type { StoredRejection } from "./vault.js";
 import { seqOf, type Del, type DiffMessage, type Put } from "./wire.js";
 
 /** What {@link Replica.diff} made of a diff. */
@@ -29,17 +30,21 @@ export interface Told {
   readonly leases?: Leases | undefined;
 }
 
-/** What a leader tells of a step: what another replica of the same store needs to follow it. */
-export interface Patch extends Told {
-  readonly cursor: string | undefined;
+/** Confirmed rows that have changed. */
+export interface Rows {
   /** Comes before `put` and `del`. */
   readonly drop?: View | undefined;
   readonly put: readonly Put[];
   readonly del: readonly Del[];
+}
+
+/** What a leader tells of a step: what another replica of the same store needs to follow it. */
+export interface Patch extends Told, Rows {
+  readonly cursor: string | undefined;
   /** Left the queue because confirmed state holds them. */
   readonly applied: readonly (readonly [id: string, outcome: Outcome])[];
   /** Left the queue for the rejected list. */
-  readonly rejected: readonly Omit<Rejected, "ops" | "call">[];
+  readonly rejected: readonly StoredRejection[];
 }
 
 /**
@@ -529,7 +534,7 @@ export class Replica {
   }
 
   /** Changes confirmed state; returns the keys that the queue names. */
-  #change(diffs: readonly Pick<Patch, "drop" | "put" | "del">[] | readonly DiffMessage[], recorder: Recorder): Key[] {
+  #change(diffs: readonly Rows[] | readonly DiffMessage[], recorder: Recorder): Key[] {
     const named: Key[] = [];
     /** What was dropped and not put again, by collection and id. */
     const dropped = new Map<string, Map<string, Entry>>();

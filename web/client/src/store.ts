@@ -69,9 +69,3 @@ export class StoreError extends SynclineError {
     if (cause !== undefined) this.cause = cause;
   }
 }
-
-/** The end of the range of all keys that begin with `prefix`, which must not be empty or end in U+FFFF. */
-export function after(prefix: string): string {
-  const last = prefix.length - 1;
-  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
-}

@@ -72,7 +72,7 @@ export class Transaction implements Tx {
       throw new SynclineError("expired", `the lease of ${collection} has run out: it can be read when the server was heard of again`);
     }
     if (!this.#loaded(collection) && this.#serializable) {
-      throw new SynclineError("not_loaded", `${collection} is still being read from the store: wait for the query's \`ready\``);
+      throw new SynclineError("not_loaded", `${collection} is not here yet`);
     }
   }
 

@@ -2,7 +2,7 @@ import type { Entry, Outcome, View } from "./api.js";
 import { Archive, type Held } from "./archive.js";
 import type { Leases, Term } from "./lease.js";
 import type { Patch } from "./replica.js";
-import { after, type Changes, type Store } from "./store.js";
+import type { Changes, Store } from "./store.js";
 import type { Confirmed } from "./sum.js";
 
 /** The key under which the number of the present leader is: who has another one may not write what only leaders write. */
@@ -62,7 +62,6 @@ export interface Record {
   readonly view: View;
   /** Places of mutations that left the queue. */
   readonly left: readonly number[];
-  readonly rejected: readonly StoredRejection[];
   /** Milliseconds since 1970. */
   readonly at: number;
   /** Confirmed state, whole, where the patch does not lead there. */
@@ -112,9 +111,13 @@ export class Vault {
   /** The queue, the rejected list and the counters; makes the counters if there are none. */
   async pending(): Promise<Pending> {
     const key = this.#prefix + "k";
-    const rows = await this.#store.range(key, after(this.#prefix + "s"));
+    const rows = await this.#store.range(key, this.#prefix + "t");
     const read = <T>(prefix: string): T[] => rows.filter(([k]) => k.startsWith(this.#prefix + prefix)).map(([, text]) => JSON.parse(text) as T);
-    const [count = await this.#begin(key)] = read<Count>("k");
+    const [count] = read<Count>("k");
+    if (count === undefined) {
+      await this.save([], []);
+      return this.pending();
+    }
     const [known] = read<string[]>("l");
     const [synced = null] = read<number>("s");
     const [term] = read<Term>("m");
@@ -126,15 +129,6 @@ export class Vault {
 
   #zero(): Count {
     return { client: this.#newClient(), wire: 0, order: 0, store: this.#newClient() };
-  }
-
-  async #begin(key: string): Promise<Count> {
-    let count = this.#zero();
-    await this.#store.update([key], ([there]) => {
-      if (there !== undefined) count = JSON.parse(there) as Count;
-      return there === undefined ? { put: [[key, JSON.stringify(count)]] } : undefined;
-    });
-    return count;
   }
 
   /** Stores mutations at the end of the queue, so that no crash loses them, and takes rejected ones off the list. */
@@ -180,14 +174,14 @@ export class Vault {
   }
 
   /** Writes what has happened, as the next rev. Rejects with {@link Deposed} if another tab leads. */
-  async commit(epoch: number, rev: number, { patch, view: made, left, rejected, at, reset }: Record): Promise<void> {
+  async commit(epoch: number, rev: number, { patch, view: made, left, at, reset }: Record): Promise<void> {
     const { cursor = "", scope, leases: held = null, drop, put, del } = patch;
     const leases = JSON.stringify(held);
     const view = cursor === "" ? [] : made;
     const changes = reset === undefined ? this.#archive.append({ rev, cursor, view, scope, drop, put, del }) : this.#archive.replace(rev, cursor, view, reset, scope);
     await this.#fenced(epoch, {
       ...changes,
-      put: [...(changes.put ?? []), ...(leases === this.#leases ? [] : [[this.#prefix + "n", leases] as const]), [this.#prefix + "s", String(at)], ...rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
+      put: [...(changes.put ?? []), ...(leases === this.#leases ? [] : [[this.#prefix + "n", leases] as const]), [this.#prefix + "s", String(at)], ...patch.rejected.map((entry): [string, string] => [this.#rejected(entry.id), JSON.stringify(entry)])],
       del: [...(changes.del ?? []), ...left.map((order) => this.#queued({ order })[0])],
     });
     this.#leases = leases;
@@ -199,8 +193,8 @@ export class Vault {
     if (changes !== undefined) await this.#fenced(epoch, changes);
   }
 
-  /** One collection, and the rev that it is of. */
-  read(collection: string, first?: (entries: readonly Entry[]) => void): ReturnType<Archive["read"]> {
+  /** One collection, and the rev and view that it is of. */
+  read(collection: string, first?: (entries: readonly Entry[], view: View | undefined) => void): ReturnType<Archive["read"]> {
     return this.#archive.read(collection, first);
   }
 
@@ -210,11 +204,10 @@ export class Vault {
    */
   rewrite(epoch: number, seen: Count, client: string, wire: number, items: readonly Stored[]): Promise<boolean> {
     const key = this.#prefix + "k";
-    const queue = this.#prefix + "q";
     const count: Count = { ...seen, client, wire };
     return this.#fenced(
       epoch,
-      { drop: [[queue, after(queue)]], put: [[key, JSON.stringify(count)], ...items.map((item) => this.#queued(item))] },
+      { drop: [[this.#prefix + "q", this.#prefix + "r"]], put: [[key, JSON.stringify(count)], ...items.map((item) => this.#queued(item))] },
       [key, JSON.stringify(seen)],
     );
   }

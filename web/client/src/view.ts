@@ -27,14 +27,32 @@ export type Versions = { [collection: string]: number };
 
 /** The versions that a view speaks. */
 export function versionsOf(view: View): Versions {
-  return Object.fromEntries(view.flatMap(({ in: name, v }) => (v === undefined ? [] : [[name, v]])));
+  return Object.fromEntries(view.flatMap(({ in: name, v }) => (v ? [[name, v]] : [])));
 }
 
-/** Whether a view holds of each collection that `spoken` has parts of what these have. */
-export function sameVersions(view: View, spoken: View): boolean {
-  const versions = versionsOf(spoken);
-  const has = new Set(spoken.map((part) => part.in));
-  return view.every(({ in: name, v = 1 }) => !has.has(name) || v === (versions[name] ?? 1));
+/** Tells by how many versions a part of a view is newer than what `spoken` says of its collection; 0, too, if that says nothing. */
+export function newer(spoken: View): (part: Pick<View[number], "in" | "v">) => number {
+  const versions = new Map(spoken.map(({ in: name, v = 1 }) => [name, v]));
+  return ({ in: name, v = 1 }) => v - (versions.get(name) ?? v);
+}
+
+/** What drops the collections that a view has at other versions than `spoken`. */
+export function others(view: View, spoken: View): View {
+  return view.filter(newer(spoken)).map(({ in: name }) => ({ in: name }));
+}
+
+/** What of a view is at the versions that `spoken` has of the same collections. */
+export function alike(view: View, spoken: View): View {
+  const by = newer(spoken);
+  return view.filter((part) => by(part) === 0);
+}
+
+/**
+ * Which of two programs is the newer, by what they want: above 0 for the first, below for the second, 0 if they speak alike of what both have.
+ * If one is newer in one collection and the other in another, the first of these by name decides, so that all come to the same answer.
+ */
+export function ahead(view: View, other: View): number {
+  return [...view].sort((a, b) => (a.in < b.in ? -1 : 1)).map(newer(other)).find((by) => by !== 0) ?? 0;
 }
 
 /** Whether two views from {@link readView} are the same. */
@@ -45,7 +63,6 @@ export function sameView(a: View, b: View): boolean {
 /** One view of all that several want; of whole collections, if it would have too many parts. */
 export function union(views: readonly View[]): View {
   const parts = [...new Map(views.flat().map((part) => [canonical(part), part])).values()];
-  const whole = new Set(parts.filter(({ where }) => parts.length > PARTS || where === undefined).map((part) => part.in));
-  const versions = versionsOf(parts);
-  return [...[...whole].map((name) => ({ in: name, ...(name in versions && { v: versions[name]! }) })), ...parts.filter((part) => !whole.has(part.in))];
+  const whole = new Map(parts.filter(({ where }) => parts.length > PARTS || where === undefined).map(({ where: _, ...part }) => [part.in, part]));
+  return [...whole.values(), ...parts.filter((part) => !whole.has(part.in))];
 }

@@ -30,9 +30,25 @@ type Sees = (key: string, value: Doc) => boolean;
 interface Pushed {
   id: number;
   ops: Op[];
+  v?: { [collection: string]: number };
   reads?: Reads;
   call?: string;
   args?: Json;
+}
+
+/**
+ * A lens: in the form of version 2 the name of each field ends in 2. What is stored is in the form of version 1.
+ */
+function up(doc: Doc): Doc {
+  return Object.fromEntries(Object.entries(doc).map(([name, value]) => [name + "2", value]));
+}
+function down<T extends Json>(doc: T): T {
+  return Object.fromEntries(Object.entries(doc as Doc).map(([name, value]) => [name.replace(/2$/, ""), value])) as T;
+}
+function downOp(op: Op): Op {
+  if (op.op === "put") return { ...op, value: down(op.value) };
+  if (op.op === "delete") return op;
+  return { ...op, patch: Object.fromEntries(Object.entries(op.patch).map(([name, what]) => [name, down(what as Doc)])) as typeof op.patch };
 }
 
 /** One space of the server. */
@@ -52,6 +68,8 @@ export class FakeSpace {
   scopes = new Map<string, Sees>();
   /** Nobody may open it. */
   forbidden = false;
+  /** The rows that were put in diffs, by key. */
+  readonly told: string[] = [];
   readonly path: string;
   constructor(path: string) {
     this.path = path;
@@ -168,7 +186,10 @@ export class FakeSpace {
       const at = key.indexOf("/");
       const [collection, id] = [key.slice(0, at), key.slice(at + 1)];
       const entry = this.data.get(key);
-      if (entry && this.inView(member.view, key, entry.value)) put.push([collection, id, entry.version, entry.value]);
+      if (entry && this.inView(member.view, key, entry.value)) {
+        put.push([collection, id, entry.version, this.shown(member.view, collection, entry.value)]);
+        this.told.push(key);
+      }
       else if (more["reset"] !== true && more["drop"] === undefined) del.push([collection, id]);
     }
     const fromCursor = from === 0 ? "0" : `${from}-${this.epoch}`;
@@ -197,7 +218,12 @@ export class FakeSpace {
   }
 
   visible(view: View): Record<string, Doc> {
-    return Object.fromEntries([...this.data].filter(([key, { value }]) => this.inView(view, key, value)).map(([key, { value }]) => [key, value]));
+    return Object.fromEntries([...this.data].filter(([key, { value }]) => this.inView(view, key, value)).map(([key, { value }]) => [key, this.shown(view, key.split("/")[0] ?? "", value)]));
+  }
+
+  /** In the form of the version that a view speaks. */
+  shown(view: View, collection: string, value: Doc): Doc {
+    return view.some((part) => part.in === collection && part.v === 2) ? up(value) : value;
   }
 }
 
@@ -371,7 +397,16 @@ export class FakeServer {
     if (member.presence) link.tell({ t: "present", space: space.path, reset: true, peers: [] });
     if (view.length === 0) return;
     if (resume === "reset") space.diff(member, 0, space.data.keys(), { reset: true });
-    else if (differs) space.diff(member, from, space.keys());
+    else if (differs) {
+      // What was in the view that the cursor was made with is there already, whatever version that speaks.
+      const there = (key: string): boolean => {
+        const entry = space.data.get(key);
+        return was !== undefined && open["scope"] === space.scope && entry !== undefined && entry.version <= from && space.inView(was, key, entry.value);
+      };
+      // Nothing is said of what is in neither view.
+      const named = (key: string): boolean => [...view, ...(was ?? view)].some((part) => part.in === key.split("/")[0]) && (was === undefined || was.some((part) => part.in === key.split("/")[0]) || space.data.has(key));
+      space.diff(member, from, [...space.keys()].filter((key) => named(key) && (!there(key) || !space.inView(view, key, space.data.get(key)?.value ?? {}))));
+    }
     else space.tell(member);
   }
 
@@ -379,7 +414,7 @@ export class FakeServer {
     let account = space.accounts.get(member.client);
     if (account === undefined) space.accounts.set(member.client, (account = { last: 0, outcomes: new Map() }));
     const outcomes: Outcome[] = [];
-    for (const { id, ops, reads, call, args } of muts) {
+    for (const { id, ops, reads, call, args, v } of muts) {
       if (id > account.last + 1) {
         member.link.tell({ t: "error", code: "mutation_gap", message: "", space: space.path, expected: account.last + 1 });
         break;
@@ -389,7 +424,7 @@ export class FakeServer {
         outcomes.push(known ?? { id, outcome: "duplicate" });
         continue;
       }
-      const outcome = call === undefined ? space.commit(ops, member.client, id, reads) : space.call(this.player, call, args, member.client, id);
+      const outcome = call === undefined ? space.commit(ops.map((op) => (v?.[op.in] === 2 ? downOp(op) : op)), member.client, id, reads) : space.call(this.player, call, args, member.client, id);
       account.last = id;
       account.outcomes.set(id, outcome);
       outcomes.push(outcome);

@@ -543,11 +543,12 @@ describe("a browser", () => {
   it("tells when the network and the page come and go", async () => {
     const listeners = new Map<string, () => void>();
     const target = {
-      addEventListener: (name: string, fn: () => void) => listeners.set(name, fn),
-      removeEventListener: (name: string) => listeners.delete(name),
+      addEventListener: (name: string, fn: () => void, { signal }: { signal: AbortSignal }) => {
+        listeners.set(name, fn);
+        signal.addEventListener("abort", () => listeners.delete(name));
+      },
     };
     vi.stubGlobal("addEventListener", target.addEventListener);
-    vi.stubGlobal("removeEventListener", target.removeEventListener);
     vi.stubGlobal("document", { ...target, visibilityState: "visible" });
     const board = open();
     await settle();

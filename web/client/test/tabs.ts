@@ -51,6 +51,16 @@ export class Tab {
     this.query = this.space.query({ in: "cards" });
   }
 
+  /** The version of the cards that its program speaks. */
+  get v(): number {
+    return this.space.view.find((part) => part.in === "cards")?.v ?? 1;
+  }
+
+  /** Whether it has learnt of a newer version of its program. */
+  get outdated(): boolean {
+    return this.space.status.error?.code === "upgrade_required";
+  }
+
   /** What is shown of the cards, by key. */
   get cards(): Record<string, Doc> {
     return Object.fromEntries(this.query.rows.map(({ id, value }) => [`cards/${id}`, value]));

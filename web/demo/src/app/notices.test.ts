@@ -21,6 +21,7 @@ test("every state that lasts has a sentence about the work, and what to do", () 
   expect(say({ state: "stopped", error: { code: "unauthorized", message: "expired" } })[0]).toContain("You are signed out.");
   expect(say({ state: "stopped", error: { code: "forbidden", message: "x" } })[0]).toContain("You have no role here.");
   expect(say({ state: "stopped", error: { code: "signed_out", message: "x" } })[0]).toContain("You have signed out.");
+  expect(say({ state: "stopped", error: { code: "upgrade_required", message: "x" } })[0]).toContain("This page is out of date.");
   expect(say({ state: "stopped", error: { code: "connection", message: "no carrier works" } })[0]).toContain("No carrier works. Nothing is lost.");
   expect(say({ error: { code: "integrity", message: "the replica differed" } })).toEqual(["calm Something was put right. The replica differed. There is nothing to do. "]);
 });

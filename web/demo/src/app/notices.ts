@@ -34,6 +34,7 @@ function connection({ state, error, pending, storage }: Status, waited: boolean)
       // Without a way to another token the client stops.
       if (error?.code === "unauthorized") return signedOut(pending);
       if (error?.code === "forbidden") return { id: "forbidden", tone: "bad", title: "You have no role here.", text: "The server does not let you open this, and nothing of it is kept in this browser but what you wrote and it refused. Once the owner has given you a role, reload the page.", action: "reload" };
+      if (error?.code === "upgrade_required") return { id: state, tone: "bad", title: "This page is out of date.", text: "A newer version of it is open in another window, which sends what you have made here. Reload the page to go on.", action: "reload" };
       if (error?.code === "signed_out") return { id: state, tone: "bad", title: "You have signed out.", text: "This window follows nothing any more. Reload the page to begin again.", action: "reload" };
       return { id: state, tone: "bad", title: "The connection has ended.", text: `${sentence(error?.message ?? "The server gave no reason")} ${unsent(pending)} Connect again; if that does not last, reload the page.`, action: "online" };
     default:
