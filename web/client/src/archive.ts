@@ -92,8 +92,9 @@ export class Archive {
   async read(collection: string, first?: (entries: readonly Entry[], view: View | undefined) => void): Promise<{ rev: number; view: View | undefined; entries: Map<string, Entry>; sound: () => Promise<void> }> {
     const texts: (readonly [Chunk, string])[] = [];
     const sound = async (): Promise<void> => {
-      while (texts.length > 0) {
+      for (;;) {
         for (const [chunk, text] of texts.splice(0, BATCH)) verify(chunk, text, collection);
+        if (texts.length === 0) return;
         await new Promise((resolve) => setTimeout(resolve));
       }
     };

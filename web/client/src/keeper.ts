@@ -134,8 +134,9 @@ export class Keeper implements Desk {
     this.#readied();
   }
 
-  /** Closes, and resolves when what was made here is stored. Rejects if it cannot be. */
+  /** Closes, and resolves when what was made here is stored; again, if the store was lost and is another one now. Rejects if it cannot be. */
   async retire(): Promise<void> {
+    while (this.#refilling && !this.#closed) await new Promise((resolve) => setTimeout(resolve, LOOK));
     this.close();
     await this.#tail;
     await this.#ledger.save();
@@ -151,15 +152,13 @@ export class Keeper implements Desk {
 
   discarded(id: string): void {
     this.post("discarded", { id });
-    const vault = this.#vault;
-    if (vault !== undefined) void this.run(() => vault.discard(id));
+    void this.run(async () => this.#vault?.discard(id));
   }
 
   /** Stores when there was contact last; only the leader does. */
   keep(term: Term): void {
-    const vault = this.#vault;
     const { epoch } = this.house;
-    if (vault !== undefined && epoch !== undefined) void this.run(() => vault.keep(epoch, term));
+    if (epoch !== undefined) void this.run(async () => this.#vault?.keep(epoch, term));
   }
 
   /** The application wants to see a collection. */
@@ -295,14 +294,14 @@ export class Keeper implements Desk {
       this.#ledger.listen();
       const pending = await vault.pending();
       if (seen === undefined || (await this.#mirror.held(vault)).rev !== seen.held.rev) continue; // another tab was quicker
-      const differs = !this.#opened || this.#mirror.differs(seen.held);
       if (this.#closed) return;
+      const differs = !this.#opened || this.#mirror.differs(seen.held);
       this.#founded = pending.known !== undefined;
       this.#synced = pending.synced;
-      const renamed = this.#ledger.requeue(pending);
+      const moved = this.#ledger.requeue(pending) || differs;
       if (pending.term) this.#events.term(pending.term);
       if (differs) this.#mirror.restore(seen.held, seen.entries, pending.leases);
-      if (differs || renamed) this.#events.moved();
+      if (moved) this.#events.moved();
       break;
     }
     if (!this.#opened) this.#open();

@@ -113,7 +113,7 @@ export class Relay {
     const own = this.#wants.get(this.#home.tab);
     this.#wants.clear();
     if (own !== undefined) this.want(this.#home.tab, own);
-    for (const n of this.#questions.keys()) this.#answer(n)?.reject(new SynclineError("not_live", "another tab has the connection now"));
+    for (const n of this.#questions.keys()) this.#unanswered(n);
   }
 
   say(): void {
@@ -131,7 +131,7 @@ export class Relay {
   check(): Promise<CheckResult> {
     return new Promise((resolve, reject) => {
       const n = ++this.#asked;
-      const late = setTimeout(() => this.#answer(n)?.reject(new SynclineError("not_live", "the tab with the connection does not answer")), ANSWER);
+      const late = setTimeout(() => this.#unanswered(n), ANSWER);
       this.#questions.set(n, { resolve, reject, late });
       this.#post("check", { n });
     });
@@ -185,6 +185,10 @@ export class Relay {
         return false;
     }
     return true;
+  }
+
+  #unanswered(n: number): void {
+    this.#answer(n)?.reject(new SynclineError("not_live", "the leader did not answer"));
   }
 
   #answer(n: number): Question | undefined {

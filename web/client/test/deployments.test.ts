@@ -122,6 +122,20 @@ describe("an older tab beside a newer one", () => {
     expect(server.space().told).toEqual(["cards/m"]);
   });
 
+  it("takes nothing of what the newer one tells before it has said what it is", async () => {
+    open(NEW);
+    await rest();
+    browser.delay = () => 20;
+    const old = open(OLD);
+    await rest();
+    server.space().write({ op: "put", in: "cards", id: "b", value: { text: "B" } });
+    await pass(25);
+    expect(old.cards).toEqual({});
+    await pass(100);
+    expect(old.space.status).toMatchObject(OUTDATED);
+    expect(old.cards).toEqual({});
+  });
+
   it("learns of it without the network, too", async () => {
     const old = open(OLD);
     await rest();

@@ -228,14 +228,17 @@ async function play(acts: readonly Act[], { losing = false, lease, mixed = false
 }
 
 /** Schedules that have found something. */
-const FOUND: readonly (readonly [what: string, acts: readonly [what: string, tab: number, n: number][]])[] = [
+const FOUND: readonly (readonly [what: string, acts: readonly [what: string, tab: number, n: number][], losing?: boolean])[] = [
   ["what an ending tab stores while the next leader reads the queue", [["open", 6, 1421], ["late", 0, 633], ["open", 5, 216], ["settle", 0, 0], ["open", 0, 0], ["mutate", 7, 482]]],
   ["what is stored behind a hole, and done with when the hole is filled", [
     ["mutate", 4, 638], ["open", 2, 665], ["open", 0, 663], ["mutate", 6, 149], ["late", 2, 999], ["mutate", 0, 978], ["mutate", 1, 30], ["settle", 3, 1116],
   ]],
+  ["what was in a store that is gone when a newer program comes", [
+    ["allow", 2, 1358], ["pause", 7, 342], ["open", 4, 1496], ["mutate", 7, 876], ["settle", 6, 1117], ["shut", 1, 1423], ["lose", 1, 1061], ["open", 7, 1289], ["wait", 0, 26], ["shut", 7, 341],
+  ], true],
 ];
 
-it.each(FOUND)("%s", (_, acts) => play(acts.map(([what, tab, n]) => ({ do: what, tab, n })), { mixed: true }));
+it.each(FOUND.map(([what, acts, losing = false]) => [what, acts, losing] as const))("%s", (_, acts, losing) => play(acts.map(([what, tab, n]) => ({ do: what, tab, n })), { mixed: true, losing }));
 
 it.runIf(process.env["ACTS"])("a schedule that was kept", () => play(JSON.parse(process.env["ACTS"] ?? "[]") as Act[], JSON.parse(process.env["HOW"] ?? '{"losing":true}') as { losing?: boolean }));
 
