@@ -228,7 +228,7 @@ export class Board implements Space {
   /** Refuses what is made from now on, and follows nothing; what shows stays, for as long as it may. Resolves when what was made is stored, if it can be. */
   async retire(why: StatusError): Promise<void> {
     this.#end = why;
-    this.detach();
+    this.#detach();
     this.#refresh();
     await this.#keeper.retire().catch(() => undefined); // what could not be stored says so itself
     this.#abandon();
@@ -238,7 +238,7 @@ export class Board implements Space {
     if (this.#end === CLOSED) return;
     this.#end = CLOSED;
     clearTimeout(this.#beat);
-    this.detach();
+    this.#detach();
     this.#relay.leave(this.#home.tab);
     this.#left();
     this.#keeper.close();
@@ -273,13 +273,13 @@ export class Board implements Space {
 
   /** Another tab leads. */
   follow(): void {
-    this.detach();
+    this.#detach();
     this.#keeper.follow();
     this.#relay.follow();
     this.#refresh();
   }
 
-  detach(): void {
+  #detach(): void {
     if (this.#attached) this.#session.remove(this.#channel);
     this.#attached = false;
     this.#channel.end();
@@ -361,7 +361,7 @@ export class Board implements Space {
 
   /** Brings queries and status up to date with the replica, and then tells the application. A channel's step has rows. */
   #take(step: Step, rows?: Rows): void {
-    if (this.#attached) this.#keeper.record(step, this.#channel.made, rows ?? { put: [], del: [] });
+    if (this.#attached) this.#keeper.record(step, this.#channel.made, rows);
     const lists = step.queued.length + step.applied.length + step.rejected.length + step.forgotten.length > 0;
     if (lists) {
       this.#pending = this.#rejected = undefined;

@@ -21,7 +21,7 @@ const FORMAT = 2;
 const LOCAL = /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/;
 
 const SIGNED_OUT: StatusError = { code: "signed_out", message: "the user has signed out" };
-const OUTDATED: StatusError = { code: "upgrade_required", message: "another tab has a newer version of this program: reload" };
+const OUTDATED: StatusError = { code: "upgrade_required", message: "a newer version is open in another tab: reload" };
 
 /** Options of a {@link Client}. */
 export interface ClientOptions {

@@ -174,34 +174,38 @@ export class Keeper implements Desk {
     await this.run(() => Promise.resolve());
   }
 
-  /** The leader's replica has made this step, which changed confirmed rows so, or replaced confirmed state. */
-  record(step: Step, view: View, rows: Rows): void {
+  /**
+   * The leader's replica has made this step. With `rows`, which leave nothing out unless it replaced confirmed state, it comes from the
+   * server, and `view` is what the cursor was made with. Without, confirmed state is what the store has, or nothing may be seen any more.
+   */
+  record(step: Step, view: View, rows?: Rows): void {
+    const change = rows ?? { put: [], del: [] };
     if (this.#vault === undefined) return;
-    this.#mirror.view = view;
+    if (rows !== undefined) this.#mirror.view = view;
+    const reset = step.reset && (rows !== undefined || this.replica.cursor === undefined);
     // What another tab has made and nobody has seen stored may have left the queue here: of its end nothing is known.
     const applied = step.applied.filter(({ order }) => order < UNSAVED);
     const rejected = step.rejected.map(({ id }) => id);
     for (const { id } of [...applied, ...step.rejected]) this.#ledger.finished(id);
     if (this.#broken !== undefined || this.house.epoch === undefined) return; // all is written anew later
-    if (applied.length + rejected.length + rows.put.length + rows.del.length === 0 && rows.drop === undefined && !step.reset && this.replica.scope === this.#mirror.scope) return;
-    const left = [...applied, ...rejected.map((id) => this.replica.refused(id))].filter((item) => item.order < UNSAVED);
-    if (this.#note(rows, this.house.now(), step.reset ? this.replica.whole : undefined, rejected, applied, left)) void this.run(() => this.#mirror.flush());
+    if (applied.length + rejected.length + change.put.length + change.del.length === 0 && change.drop === undefined && !reset && this.replica.scope === this.#mirror.scope) return;
+    if (this.#note(change, this.house.now(), reset ? this.replica.whole : undefined, rejected, applied)) void this.run(() => this.#mirror.flush());
   }
 
   /** Notes what is to be written, of the rejected list all or what is named; true if nothing was to be before. */
-  #note(rows: Rows, at: number, reset: Confirmed | undefined, rejected?: readonly string[], applied: readonly Item[] = [], left: readonly Item[] = []): boolean {
+  #note(rows: Rows, at: number, reset: Confirmed | undefined, rejected?: readonly string[], applied: readonly Item[] = []): boolean {
     const { cursor, scope, leases } = this.replica;
     return this.#mirror.record({
       patch: {
         cursor,
         scope,
-        leases: cursor ? leases : undefined,
+        leases,
         ...rows,
         applied: applied.map((item) => [item.id, item.outcome ?? { id: item.wire, outcome: "duplicate" }]),
         rejected: this.#ledger.rejected(rejected),
       },
       view: this.#mirror.view,
-      left: left.map(({ order }) => order),
+      left: [...applied, ...(rejected ?? []).map((id) => this.replica.refused(id))].map(({ order }) => order).filter((order) => order < UNSAVED),
       at,
       reset,
     });

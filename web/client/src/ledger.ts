@@ -3,7 +3,7 @@ import type { Desk } from "./desk.js";
 import { type Item, UNSAVED } from "./item.js";
 import { prepare, prepareCall, type Prepared } from "./prepare.js";
 import type { Count, Pending, Stored, StoredRejection, Vault } from "./vault.js";
-import { newer, type Versions } from "./view.js";
+import { others, type Versions } from "./view.js";
 
 /** How long a mutation that another tab has stored may be unknown here before the store is asked, in milliseconds. */
 const HOLE = 400;
@@ -271,6 +271,5 @@ function read(body: string, spoken: View): Prepared {
   if (call !== undefined) return prepareCall(call, args, now, NOLIMITS);
   const prepared = prepare(ops, reads, NOLIMITS, v);
   // What was made at another version is sent as it is, and cannot be shown.
-  const by = newer(spoken);
-  return ops.every(({ in: name }) => by({ in: name, v: v[name] ?? 1 }) === 0) ? prepared : { ...prepared, steps: [] };
+  return others(ops.map(({ in: name }) => ({ in: name, v: v[name] ?? 1 })), spoken).length === 0 ? prepared : { ...prepared, steps: [] };
 }

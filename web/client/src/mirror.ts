@@ -7,7 +7,7 @@ import type { Leases } from "./lease.js";
 import type { Patch, Rows } from "./replica.js";
 import type { Confirmed } from "./sum.js";
 import type { Record, Vault } from "./vault.js";
-import { alike, others, sameView } from "./view.js";
+import { alike, others } from "./view.js";
 
 /** How long what may not be seen any more stays in the store's log, in milliseconds. */
 const CLEAN = 2000;
@@ -18,7 +18,7 @@ interface Passed {
   rev: number | undefined;
 }
 
-/** What is in the store at the versions that are spoken. */
+/** What is in the store at the versions that are spoken. The cursor is undefined if that is nothing. */
 type Base = Held & { readonly view: View };
 
 /** What a mirror tells its space. */
@@ -142,8 +142,8 @@ export class Mirror {
 
   /** Whether the replica is other than the store. */
   differs(held: Base): boolean {
-    const { cursor = "", scope } = this.#desk.replica;
-    return held.rev !== this.rev || (held.cursor ?? "") !== cursor || held.scope !== scope || (cursor !== "" && !sameView(held.view, this.view));
+    const { cursor, scope } = this.#desk.replica;
+    return JSON.stringify([held.rev, held.cursor, held.scope, held.view]) !== JSON.stringify([this.rev, cursor, scope, this.view]);
   }
 
   /** Makes confirmed state what the store has. */
@@ -152,7 +152,7 @@ export class Mirror {
     this.rev = held.rev;
     this.view = held.view;
     this.scope = held.scope;
-    replica.begin(held.cursor === "" ? undefined : held.cursor, held.collections.keys(), { scope: held.scope, leases });
+    replica.begin(held.cursor, held.collections.keys(), { scope: held.scope, leases });
     this.#desk.step(replica.install(entries));
     this.#installs = [];
   }

@@ -93,9 +93,9 @@ export class Relay {
   /** Another tab has the space with this view: if that is of a newer version of the program, this tab is to end. */
   meet(view: View): boolean {
     const own = this.#wants.get(this.#home.tab);
-    if (own === undefined || ahead(view, own) <= 0) return false;
-    this.#events.outdated();
-    return true;
+    const outdated = own !== undefined && ahead(view, own) > 0;
+    if (outdated) this.#events.outdated();
+    return outdated;
   }
 
   /** Tells the leader what this tab wants, and the others, if it leads, what they ask. */
@@ -188,7 +188,7 @@ export class Relay {
   }
 
   #unanswered(n: number): void {
-    this.#answer(n)?.reject(new SynclineError("not_live", "the leader did not answer"));
+    this.#answer(n)?.reject(new SynclineError("not_live", "the leader does not answer"));
   }
 
   #answer(n: number): Question | undefined {

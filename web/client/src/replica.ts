@@ -232,8 +232,6 @@ export class Replica {
   keep(item: Item, order: number): Step {
     const recorder = this.#record();
     this.#shift(item, order);
-    item.order = order;
-    item.stored();
     return recorder.finish();
   }
 
@@ -321,7 +319,6 @@ export class Replica {
       }
       if (own > 0) this.#queue.skip(own - 1);
       this.#queue.assign(item, order, own === 0);
-      item.stored();
     }
     this.#queue.skip(wire);
     for (const item of left.values()) this.#settle(item, { id: item.wire, outcome: "duplicate" });

@@ -31,7 +31,7 @@ export function versionsOf(view: View): Versions {
 }
 
 /** Tells by how many versions a part of a view is newer than what `spoken` says of its collection; 0, too, if that says nothing. */
-export function newer(spoken: View): (part: Pick<View[number], "in" | "v">) => number {
+function newer(spoken: View): (part: View[number]) => number {
   const versions = new Map(spoken.map(({ in: name, v = 1 }) => [name, v]));
   return ({ in: name, v = 1 }) => v - (versions.get(name) ?? v);
 }

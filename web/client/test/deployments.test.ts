@@ -339,4 +339,23 @@ describe("a program that comes to speak another version of a collection", () => 
     expect(server.space().visible([{ in: "cards" }])).toEqual({ "cards/a": { text: "A" }, "cards/b": { text: "B" } });
     expect(() => tab.space.setView(OLD)).toThrow(/stays at its versions/);
   });
+
+  it("writes nothing for what it reads", async () => {
+    const first = open(OLD);
+    await rest();
+    first.close();
+    await rest();
+    const tab = new Tab(browser, server, disk, { view: OLD });
+    tabs.push(tab);
+    await rest();
+    expect(tab.space.status.state).toBe("live");
+    const written: string[] = [];
+    disk.before = ({ put = [] }) => void written.push(...put.map(([key]) => key));
+    const query = tab.space.query({ in: "lists" });
+    await query.ready;
+    await rest();
+    expect(query.total).toBe(1);
+    expect(written).toEqual([]);
+    disk.before = undefined;
+  });
 });

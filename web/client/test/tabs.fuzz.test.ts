@@ -236,6 +236,9 @@ const FOUND: readonly (readonly [what: string, acts: readonly [what: string, tab
   ["what was in a store that is gone when a newer program comes", [
     ["allow", 2, 1358], ["pause", 7, 342], ["open", 4, 1496], ["mutate", 7, 876], ["settle", 6, 1117], ["shut", 1, 1423], ["lose", 1, 1061], ["open", 7, 1289], ["wait", 0, 26], ["shut", 7, 341],
   ], true],
+  ["what is read from a store that was opened anew, by a leader that has gone on meanwhile", [
+    ["cut", 2, 1493], ["settle", 4, 1340], ["cut", 1, 9], ["open", 0, 23], ["open", 4, 1297], ["kill", 6, 876], ["open", 3, 724], ["write", 1, 252], ["shut", 0, 733],
+  ], true],
 ];
 
 it.each(FOUND.map(([what, acts, losing = false]) => [what, acts, losing] as const))("%s", (_, acts, losing) => play(acts.map(([what, tab, n]) => ({ do: what, tab, n })), { mixed: true, losing }));
