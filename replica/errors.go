@@ -18,6 +18,7 @@ var (
 	ErrUnknownMutation = core.ErrUnknownMutation
 	ErrDisplaced       = core.ErrDisplaced
 	ErrExpired         = core.ErrExpired
+	ErrNotLoaded       = core.ErrNotLoaded
 	ErrUpgradeRequired = core.ErrUpgradeRequired
 	ErrServerOutdated  = core.ErrServerOutdated
 )

@@ -59,24 +59,24 @@ func (s *Space) Get(ctx context.Context, collection, id string) (e Entry, ok boo
 	return e, ok, err
 }
 
-// get is Get; hidden says whether the collection is.
-func (s *Space) get(ctx context.Context, key space.Key) (e Entry, ok, hidden bool, err error) {
+// get is Get; unreadable is why nothing serializable may be computed from it, nil if it may.
+func (s *Space) get(ctx context.Context, key space.Key) (e Entry, ok bool, unreadable, err error) {
 	if err := s.lock(); err != nil {
-		return Entry{}, false, false, err
+		return Entry{}, false, nil, err
 	}
 	defer s.mu.Unlock()
 	e, ok, err = s.core.Get(ctx, key)
-	return e, ok, s.core.Hides(key.Collection), err
+	return e, ok, s.core.Readable(key.Collection), err
 }
 
 // Query yields the entries that match, as they show at the start of the loop. The
 // loop's body may call anything.
 func (s *Space) Query(ctx context.Context, q Query) iter.Seq2[Entry, error] {
-	return s.query(ctx, q, func(bool) {})
+	return s.query(ctx, q, func(error) {})
 }
 
-// query is Query; read is told, when the loop begins, whether the collection is hidden.
-func (s *Space) query(ctx context.Context, q Query, read func(hidden bool)) iter.Seq2[Entry, error] {
+// query is Query; read is told, when the loop begins, why nothing serializable may be computed from it, nil if it may.
+func (s *Space) query(ctx context.Context, q Query, read func(unreadable error)) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r, err := s.reader(ctx, q.In)
 		if err != nil {
@@ -84,7 +84,7 @@ func (s *Space) query(ctx context.Context, q Query, read func(hidden bool)) iter
 			return
 		}
 		defer r.Close()
-		read(r.Hidden())
+		read(r.Readable())
 		if len(q.Sort) > 0 {
 			yieldSorted(r, q, yield)
 			return

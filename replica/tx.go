@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -21,8 +22,8 @@ type Tx struct {
 	keys  map[space.Key]struct{}
 	where space.View
 	own   map[space.Key]int // the last operation on a key, plus 1
-	// hidden is whether anything was read that is hidden.
-	hidden bool
+	// unreadable is why nothing serializable may be computed from what was read, nil if it may.
+	unreadable error
 }
 
 // If asks that the entry that an operation is on have a version: an Entry's
@@ -66,11 +67,11 @@ func (tx *Tx) add(op space.Op, cond []If) {
 // Get returns an entry as it shows, with what the Tx has done to it so far.
 func (tx *Tx) Get(collection, id string) (e Entry, ok bool, err error) {
 	key := space.Key{Collection: collection, ID: id}
-	e, ok, hidden, err := tx.s.get(tx.ctx, key)
+	e, ok, unreadable, err := tx.s.get(tx.ctx, key)
 	if err != nil {
 		return e, false, err
 	}
-	tx.hidden = tx.hidden || hidden
+	tx.unreadable = cmp.Or(tx.unreadable, unreadable)
 	tx.keys[key] = struct{}{}
 	for i := range tx.ops[:tx.own[key]] {
 		op := &tx.ops[i]
@@ -116,5 +117,5 @@ func (tx *Tx) Query(q Query) iter.Seq2[Entry, error] {
 		part.Where = []byte(q.Where.String())
 	}
 	tx.where = append(tx.where, part)
-	return tx.s.query(tx.ctx, q, func(hidden bool) { tx.hidden = tx.hidden || hidden })
+	return tx.s.query(tx.ctx, q, func(unreadable error) { tx.unreadable = cmp.Or(tx.unreadable, unreadable) })
 }

@@ -34,7 +34,7 @@ func (s *Space) Delete(ctx context.Context, collection, id string) (*Pending, er
 type MutateOptions struct {
 	// Serializable makes the server refuse the mutation as stale if anything that
 	// the Tx has read was changed by somebody else in the meantime. What is hidden
-	// because its lease has run out cannot be read for that: ErrExpired.
+	// because its lease has run out cannot be read for that, nor what is wanted and has yet to come: ErrExpired, ErrNotLoaded.
 	Serializable bool
 }
 
@@ -52,8 +52,8 @@ func (s *Space) Mutate(ctx context.Context, f func(*Tx) error, opts ...MutateOpt
 	}
 	var reads *space.Reads
 	for _, o := range opts {
-		if o.Serializable && tx.hidden {
-			return nil, ErrExpired
+		if o.Serializable && tx.unreadable != nil {
+			return nil, tx.unreadable
 		}
 		if o.Serializable {
 			reads = &space.Reads{At: tx.at, Keys: clonePairs(tx.keys), Where: tx.where}

@@ -21,6 +21,10 @@ var (
 	// ErrUnknownMutation: no rejected mutation has this id.
 	ErrUnknownMutation = errors.New("no rejected mutation has this id")
 
+	// ErrNotLoaded: a serializable mutation has read of a collection that is wanted and has yet to come from the
+	// server, since the view, or the version that the program speaks, is another one now. Nobody knows what it should have read.
+	ErrNotLoaded = errors.New("a collection that was read has not come from the server yet: wait until the space is live")
+
 	// ErrBroken is wrapped by every error after an append whose outcome is not
 	// known: the Core must be thrown away and opened again from the store.
 	ErrBroken = errors.New("the replica's store failed")

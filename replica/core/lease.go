@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/syncline/syncline/space"
 )
 
 // Leases. A server may say how long what is held of a collection may be shown
@@ -143,12 +141,6 @@ func (c *Core) upToDate(ctx context.Context, now time.Time, fx Effects) (Effects
 
 // Hides reports whether a collection shows nothing because its lease has run out.
 func (c *Core) Hides(collection string) bool { return c.lease.hidden[collection] }
-
-// hidesOf reports whether anything is hidden of what a mutation has read.
-func (c *Core) hidesOf(reads *space.Reads) bool {
-	return reads != nil && (slices.ContainsFunc(reads.Keys, func(key space.KeyPair) bool { return c.Hides(key[0]) }) ||
-		slices.ContainsFunc(reads.Where, func(part space.Part) bool { return c.Hides(part.In) }))
-}
 
 // expired lists the collections that are hidden, in order.
 func (c *Core) expired() []string {

@@ -11,7 +11,7 @@ import (
 )
 
 // Mutate checks a mutation as the server would, queues it durably and shows its
-// effect. The error is a *space.Refusal, ErrQueueFull, ErrRejectedFull, ErrExpired, or the
+// effect. The error is a *space.Refusal, ErrQueueFull, ErrRejectedFull, ErrExpired, ErrNotLoaded, or the
 // store's; then nothing was queued.
 func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads *space.Reads) (Mutation, Effects, error) {
 	if err := c.usable(); err != nil {
@@ -24,10 +24,39 @@ func (c *Core) Mutate(ctx context.Context, now time.Time, ops []space.Op, reads 
 	if err != nil {
 		return Mutation{}, Effects{}, err
 	}
-	if c.hidesOf(reads) {
-		return Mutation{}, Effects{}, ErrExpired
+	if err := c.readable(reads); err != nil {
+		return Mutation{}, Effects{}, err
 	}
 	return c.make(ctx, now, Mutation{Ops: ops, Reads: reads})
+}
+
+// Readable says whether a serializable mutation may be computed from what shows of a collection: if not, the error is ErrExpired or
+// ErrNotLoaded. Before the first diff nothing is held: what is read then is stale for the server if there is anything.
+func (c *Core) Readable(collection string) error {
+	switch {
+	case c.Hides(collection):
+		return ErrExpired
+	case c.Held && c.view != nil && c.view.Has(collection) && !slices.ContainsFunc(c.HeldOf, func(p space.Part) bool { return p.In == collection }):
+		return ErrNotLoaded
+	}
+	return nil
+}
+
+func (c *Core) readable(reads *space.Reads) error {
+	if reads == nil {
+		return nil
+	}
+	for _, key := range reads.Keys {
+		if err := c.Readable(key[0]); err != nil {
+			return err
+		}
+	}
+	for _, part := range reads.Where {
+		if err := c.Readable(part.In); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Call queues the call of a mutator durably and shows its effect, as far as the

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ type Reader struct {
 	collection string
 	shadows    []shadowed // in order of ids
 	rejected   map[string]bool
-	hidden     bool
+	unreadable error
 }
 
 type shadowed struct {
@@ -89,7 +90,7 @@ func (c *Core) Reader(ctx context.Context, collection string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{view: view, collection: collection, rejected: map[string]bool{}, hidden: c.Hides(collection)}
+	r := &Reader{view: view, collection: collection, rejected: map[string]bool{}, unreadable: c.Readable(collection)}
 	for key, sh := range c.overlay.shadows {
 		if key.Collection == collection {
 			r.shadows = append(r.shadows, shadowed{key.ID, sh})
@@ -104,8 +105,8 @@ func (c *Core) Reader(ctx context.Context, collection string) (*Reader, error) {
 	return r, nil
 }
 
-// Hidden reports whether the Reader shows nothing because a lease has run out.
-func (r *Reader) Hidden() bool { return r.hidden }
+// Readable is that of the collection, as of when the Reader was made: see [Core.Readable].
+func (r *Reader) Readable() error { return r.unreadable }
 
 // Close releases the Reader.
 func (r *Reader) Close() error { return r.view.Close() }
@@ -113,7 +114,7 @@ func (r *Reader) Close() error { return r.view.Close() }
 // Scan yields the entries in the order of ids.
 func (r *Reader) Scan() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		if r.hidden {
+		if errors.Is(r.unreadable, ErrExpired) {
 			return
 		}
 		shadows := r.shadows

@@ -395,7 +395,7 @@ export class Board implements Space {
     const same = sameStatus(status, this.#status);
     if (!same) this.#status = status;
     if (!same || lists) this.#changed.emit();
-    if (!same && !this.#end) this.#relay.tell(); // others do not end with this tab
+    if (!same && !this.#end) this.#relay.tell(); // how it ends here is no business of others
     for (const live of this.#queries) if (live.stand(this.#queryStatus(live), this.#status.lastSynced)) live.notify();
   }
 

@@ -207,22 +207,18 @@ export class Client {
   /** Ends the work of this tab. What is stored stays; without a store what is queued is lost, and the promises of it reject with `closed`. */
   close(): void {
     void this.#shut();
-    this.#closeAll(); // also what an outdated tab still shows
-  }
-
-  #closeAll(): void {
-    for (const board of this.#all()) board.close();
+    for (const board of this.#all()) board.close(); // also what an outdated tab still shows
   }
 
   async #shut(error?: StatusError, wipe = false): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#listening.abort();
+    const ends = [...this.#all()].map((board) => (error === OUTDATED ? board.retire(error) : board.close()));
     this.#session.stop("stopped", error);
-    if (error === OUTDATED) await Promise.all([...this.#all()].map((board) => board.retire(error)));
-    else this.#closeAll();
     this.#refresh(true);
     this.#changed.clear();
+    await Promise.all(ends);
     await (wipe ? this.#home.destroy() : this.#home.close());
   }
 

@@ -50,6 +50,7 @@ async function play(acts: readonly Act[], { losing = false, lease, mixed = false
     const tab = new Tab(browser, server, disk, { view: VIEWS[mixed ? (n % 2) as 0 | 1 : 0] });
     tabs.push(tab);
     const look = (): void => {
+      if (tab.v === 2 && tab.outdated) strange.add("there is no newer one");
       for (const { id, value } of [...tab.query.rows, tab.space.get("cards", "n")].filter((row) => row !== undefined)) {
         if (Object.keys(value).some((name) => name.endsWith("2") !== (tab.v === 2))) strange.add(JSON.stringify({ v: tab.v, id, value }));
       }
@@ -238,6 +239,9 @@ const FOUND: readonly (readonly [what: string, acts: readonly [what: string, tab
   ], true],
   ["what is read from a store that was opened anew, by a leader that has gone on meanwhile", [
     ["cut", 2, 1493], ["settle", 4, 1340], ["cut", 1, 9], ["open", 0, 23], ["open", 4, 1297], ["kill", 6, 876], ["open", 3, 724], ["write", 1, 252], ["shut", 0, 733],
+  ], true],
+  ["how a leader that has closed stands to the server, told late", [
+    ["wait", 0, 59], ["open", 2, 2], ["open", 4, 240], ["fail", 6, 819], ["thaw", 7, 318], ["shut", 2, 773], ["wait", 6, 1474], ["late", 5, 1443], ["write", 0, 1499], ["close", 6, 123],
   ], true],
 ];
 
