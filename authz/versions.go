@@ -192,21 +192,8 @@ func (g *guard) Speak(m *space.Mutation, by kernel.Speaker) error {
 		}
 		return err
 	}
-	for i := range m.Ops {
-		if err := check(m.Ops[i].In); err != nil {
-			return err
-		}
-	}
-	if m.Reads == nil {
-		return nil
-	}
-	for _, pair := range m.Reads.Keys {
-		if err := check(pair[0]); err != nil {
-			return err
-		}
-	}
-	for _, part := range m.Reads.Where {
-		if err := check(part.In); err != nil {
+	for collection := range m.Collections() {
+		if err := check(collection); err != nil {
 			return err
 		}
 	}

@@ -129,6 +129,15 @@ func (l *link) greet() *wire.Open {
 	return expect[*wire.Open](l)
 }
 
+// live is the next connection, on which the space is opened and brought to a head.
+func (f *fake) live(head space.Seq, rows ...wire.Row) *link {
+	f.t.Helper()
+	l := f.next()
+	l.greet()
+	l.send(opened(0, head, wire.ResumeReset), reset(head, rows...))
+	return l
+}
+
 // cur makes a cursor for a seq.
 func cur(seq space.Seq) space.Cursor {
 	if seq == 0 {

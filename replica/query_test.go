@@ -117,9 +117,7 @@ func TestWatchFollowsTheServer(t *testing.T) {
 			}
 		}
 		want()
-		l := f.next()
-		l.greet()
-		l.send(opened(0, 1, wire.ResumeReset), reset(1, card("c1", 1, `{"done":false}`), card("c2", 1, `{"done":true}`)))
+		l := f.live(1, card("c1", 1, `{"done":false}`), card("c2", 1, `{"done":true}`))
 		want(`c1 1 confirmed {"done":false}`)
 		l.send(diff(1, 2, card("c2", 2, `{"done":false}`)))
 		want(`c1 1 confirmed {"done":false}`, `c2 2 confirmed {"done":false}`)
@@ -140,9 +138,7 @@ func TestSerializable(t *testing.T) {
 		f := newFake(t)
 		r, s := start(t, f)
 		defer r.Close()
-		l := f.next()
-		l.greet()
-		l.send(opened(0, 7, wire.ResumeReset), reset(7, card("c1", 7, `{"n":1}`)))
+		l := f.live(7, card("c1", 7, `{"n":1}`))
 		wantState(t, s, replica.Live)
 		must(s.Mutate(t.Context(), func(tx *replica.Tx) error {
 			e, ok, err := tx.Get("cards", "c1")

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,11 +75,8 @@ func (s *server) learn() {
 	}
 	s.w.evolved = true
 	s.note("version 2 of cards")
-	if s.space == nil {
-		return
-	}
-	if err := s.space.SetRules(context.Background(), s.w.rules()); err != nil {
-		s.w.fail("the version cannot be changed: %v", err)
+	if s.space != nil {
+		s.takeRules()
 	}
 }
 
@@ -102,10 +98,10 @@ func (c *client) speak(version uint32) {
 	delete(c.w.views, c.name)
 }
 
-// card is what a card is at version 2, in whatever form it is stored.
-func (o *oracle) card(v space.Version) map[string]any {
+// present is an entry in the present form, in whatever form it is stored: of cards that is version 2.
+func (o *oracle) present(key space.Key, v space.Version) map[string]any {
 	doc := o.parse(v)
-	if !o.w.plan.lensed || v.Of == 2 {
+	if !o.w.plan.lensed || key.Collection != "cards" || v.Of == 2 {
 		return doc
 	}
 	out := map[string]any{"fresh": 0.0}
@@ -176,7 +172,7 @@ func (o *oracle) kept(c *space.Commit) {
 		if change.Key.Collection != "cards" || change.Deleted || !before.Live() {
 			continue
 		}
-		old, next := o.card(before), o.card(change.Version(c.Seq))
+		old, next := o.present(change.Key, before), o.present(change.Key, change.Version(c.Seq))
 		field := map[uint32]string{1: "fresh", 2: "tint"}[o.w.spoke(c)]
 		was, had := old[field]
 		if !had {
@@ -192,7 +188,7 @@ func (o *oracle) kept(c *space.Commit) {
 func (w *world) spoke(c *space.Commit) uint32 {
 	for i := range c.Changes {
 		for _, client := range w.clients {
-			if in := client.marked(c.Changes[i].Key.ID); in != nil && c.Changes[i].Key.Collection == "marks" {
+			if in := client.tagged(c.Changes[i].Key.ID); in != nil && c.Changes[i].Key.Collection == "marks" {
 				return in.version
 			}
 		}

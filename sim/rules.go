@@ -132,11 +132,7 @@ func (o *oracle) permitted(view *kernel.View, user string, seq space.Seq, defini
 		if !v.Live() {
 			continue
 		}
-		doc := o.parse(v)
-		if key.Collection == "cards" {
-			doc = o.card(v)
-		}
-		doc, visible := rights.Seen(key.Collection, doc, func(string) rule.Set { return member })
+		doc, visible := rights.Seen(key.Collection, o.present(key, v), func(string) rule.Set { return member })
 		if !visible {
 			continue
 		}
@@ -228,6 +224,11 @@ func (o *oracle) shelved(seq space.Seq) {
 func (s *server) switchRules() {
 	s.w.ruled++
 	s.note("rules %d", s.w.ruled)
+	s.takeRules()
+}
+
+// takeRules has the space take the rules that are in force by now; it must be loaded.
+func (s *server) takeRules() {
 	if err := s.space.SetRules(context.Background(), s.w.rules()); err != nil {
 		s.w.fail("the rules cannot be changed: %v", err)
 	}

@@ -23,8 +23,8 @@ type intent struct {
 	version uint32 // of cards, that the device spoke when it was made
 }
 
-// marked is the mutation with a mark, nil if this client has not made it.
-func (c *client) marked(tag string) *intent {
+// tagged is the mutation with a tag, nil if this client has not made it.
+func (c *client) tagged(tag string) *intent {
 	for _, in := range c.made {
 		if in.tag == tag {
 			return in

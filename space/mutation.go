@@ -2,6 +2,7 @@ package space
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -55,6 +56,37 @@ type Reads struct {
 	Keys  []KeyPair `json:"keys,omitzero"`
 	Where View      `json:"where,omitzero"`
 	Scope string    `json:"scope,omitzero"` // the server's name of what could be seen then, as far as it told one
+}
+
+// Collections yields those that were read of, once for each key and part; nil has none.
+func (r *Reads) Collections() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if r == nil {
+			return
+		}
+		for _, pair := range r.Keys {
+			if !yield(pair[0]) {
+				return
+			}
+		}
+		for _, part := range r.Where {
+			if !yield(part.In) {
+				return
+			}
+		}
+	}
+}
+
+// Collections yields those that m speaks of, once for each operation, and then those of its reads.
+func (m *Mutation) Collections() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range m.Ops {
+			if !yield(m.Ops[i].In) {
+				return
+			}
+		}
+		m.Reads.Collections()(yield)
+	}
 }
 
 // A KeyPair is a key in its JSON form, [collection, id].

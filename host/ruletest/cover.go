@@ -35,12 +35,9 @@ func (u Unseen) String() string {
 // seen true, or not false, out of how many. That an answer hung on it is more: [Mutate] tells that.
 // "true" and "false" are no atoms here.
 func Cover(ctx context.Context, d *definition.Definition, mutators mutator.Set) (unseen []Unseen, atoms int, err error) {
-	p, err := Run(ctx, d, mutators)
+	p, err := passing(ctx, d, mutators)
 	if err != nil {
 		return nil, 0, err
-	}
-	if len(d.Tests) == 0 {
-		return nil, 0, errNoTests
 	}
 	seen := sightings{}
 	for i := range d.Tests {
@@ -88,6 +85,15 @@ func (s sightings) add(place string, t *rule.Trace) {
 	for i, atom := range atomsOf(t) {
 		s[sighting{place, i, atom.Result}] = true
 	}
+}
+
+// passing compiles a definition that has tests, which pass.
+func passing(ctx context.Context, d *definition.Definition, mutators mutator.Set) (*authz.Policy, error) {
+	p, err := Run(ctx, d, mutators)
+	if err == nil && len(d.Tests) == 0 {
+		err = errNoTests
+	}
+	return p, err
 }
 
 var errNoTests = errors.New("the definition has no tests: say under tests who sees and may do what (docs/RULES.md, Tests of rules)")

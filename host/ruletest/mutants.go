@@ -50,12 +50,9 @@ func (s Survivor) String() string {
 // rule does, for reasons that no program can see. The definition's own tests must pass.
 // They may call the mutators.
 func Mutate(ctx context.Context, d *definition.Definition, mutators mutator.Set) (survivors []Survivor, tried int, err error) {
-	p, err := Run(ctx, d, mutators)
+	p, err := passing(ctx, d, mutators)
 	if err != nil {
 		return nil, 0, err
-	}
-	if len(d.Tests) == 0 {
-		return nil, 0, errNoTests
 	}
 	for _, kind := range slices.Sorted(maps.Keys(d.Spaces)) {
 		// What is said of one kind of space is no business of the spaces of another.

@@ -43,16 +43,8 @@ func (c *Core) Readable(collection string) error {
 }
 
 func (c *Core) readable(reads *space.Reads) error {
-	if reads == nil {
-		return nil
-	}
-	for _, key := range reads.Keys {
-		if err := c.Readable(key[0]); err != nil {
-			return err
-		}
-	}
-	for _, part := range reads.Where {
-		if err := c.Readable(part.In); err != nil {
+	for collection := range reads.Collections() {
+		if err := c.Readable(collection); err != nil {
 			return err
 		}
 	}
@@ -93,23 +85,13 @@ func (c *Core) make(ctx context.Context, now time.Time, m Mutation) (Mutation, E
 
 // versions are those of the collections that a new mutation speaks of, nil if all are 1.
 func (c *Core) versions(m *Mutation) (v space.Versions) {
-	note := func(collection string) {
+	spoken := space.Mutation{Ops: m.Ops, Reads: m.Reads}
+	for collection := range spoken.Collections() {
 		if of := c.opt.Versions.Of(collection); of > 1 {
 			if v == nil {
 				v = space.Versions{}
 			}
 			v[collection] = of
-		}
-	}
-	for i := range m.Ops {
-		note(m.Ops[i].In)
-	}
-	if m.Reads != nil {
-		for _, pair := range m.Reads.Keys {
-			note(pair[0])
-		}
-		for _, part := range m.Reads.Where {
-			note(part.In)
 		}
 	}
 	return v

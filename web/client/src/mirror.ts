@@ -194,7 +194,7 @@ export class Mirror {
       if (this.rev > 0 && rev !== this.rev) this.#events.written(view);
       this.#others = others(view, spoken);
       const made = alike(view, spoken);
-      return { ...held, view: made, cursor: made.length > 0 ? held.cursor : undefined, collections: new Map([...held.collections].filter(([name]) => !this.#strange(name, view))) };
+      return { ...held, view: made, cursor: made.length > 0 ? held.cursor : undefined, collections: new Map([...held.collections].filter(([name]) => !this.#others.some((part) => part.in === name))) };
     } catch (error) {
       this.#damage(error);
     }

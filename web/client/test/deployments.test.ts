@@ -36,6 +36,17 @@ function open(view: View): Tab {
   tab.space.query({ in: "lists" }); // so that they are read
   return tab;
 }
+/** A newer program after an older one has ended, on its store; the server does not answer any more. */
+async function succeed(): Promise<Tab> {
+  const old = open(OLD);
+  await rest();
+  old.close();
+  await rest();
+  server.answer = () => true;
+  const next = open(NEW);
+  await rest();
+  return next;
+}
 const lists = (tab: Tab): unknown[] => tab.space.query({ in: "lists" }).rows.map(({ id }) => id);
 const opens = (): unknown[] => server.received.filter(({ t }) => t === "open");
 
@@ -301,13 +312,7 @@ describe("a program that comes to speak another version of a collection", () => 
   });
 
   it("leaves the former ones in the store until there is something to write", async () => {
-    const old = open(OLD);
-    await rest();
-    old.close();
-    await rest();
-    server.answer = () => true;
-    const next = open(NEW);
-    await rest();
+    const next = await succeed();
     expect(next.cards).toEqual({});
     next.close();
     await rest();
@@ -317,13 +322,7 @@ describe("a program that comes to speak another version of a collection", () => 
   });
 
   it("computes nothing serializable from what has not come", async () => {
-    const old = open(OLD);
-    await rest();
-    old.close();
-    await rest();
-    server.answer = () => true;
-    const next = open(NEW);
-    await rest();
+    const next = await succeed();
     expect(() => next.space.mutate((tx) => void tx.get("cards", "a"), { serializable: true })).toThrow(expect.objectContaining({ code: "not_loaded" }));
     next.space.mutate((tx) => tx.put("lists", "k", { n: tx.query({ in: "lists" }).length }), { serializable: true });
     expect(lists(next)).toEqual(["k", "l"]);
