@@ -9,9 +9,10 @@
  */
 
 import type { Entry, View } from "./api.js";
-import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, rowsOf, sort, type State, verify } from "./chunk.js";
+import { advance, begin, type Changed, type Chunk, type Draft, DamageError, hash, loggedOf, loggedText, type Manifest, manifestOf, manifestText, MAX_ROWS, MAX_SIZE, merge, pack, pieceOf, rowsOf, sort, type State, verify } from "./chunk.js";
 import { SynclineError } from "./errors.js";
 import type { Cover } from "./drop.js";
+import { type Piece, Shelf } from "./shelf.js";
 import type { Changes, Store } from "./store.js";
 import type { Confirmed } from "./sum.js";
 import type { Del, Put } from "./wire.js";
@@ -40,6 +41,19 @@ export interface Held {
   readonly scope?: string | undefined;
   /** About the number of entries in each collection: whatever the log puts counts as new. */
   readonly collections: ReadonlyMap<string, number>;
+}
+
+/** How a collection is read. */
+export interface ReadOptions {
+  /**
+   * Called as soon as there are entries, with those of the lowest ids, none between them left out; again
+   * if the reading has to start over, because the writer took a chunk away.
+   */
+  first?(entries: readonly Entry[], view: View | undefined): void;
+  /** With it, chunks are made into entries when somebody asks for one of them. A chunk that cannot be counts as empty, and is told. */
+  damaged?(error: DamageError): void;
+  /** Whether all entries will be asked for: then they are made as they come, and the page gets its turn in between. Asked for each chunk. */
+  whole?(): boolean;
 }
 
 /** A log up to this weight is left alone: 64 KiB of text, or 256 records of next to nothing. */
@@ -82,14 +96,12 @@ export class Archive {
   }
 
   /**
-   * One collection as of the newest rev and its view, in the order of ids. `first` is called
-   * as soon as there are entries, with those of the lowest ids, none between
-   * them left out; again if this has to start over, because the writer took a
-   * chunk away. Rejects as {@link open}, and with `busy` if that goes on and on.
+   * One collection as of the newest rev and its view. Rejects as {@link open},
+   * and with `busy` if the writer takes chunks away faster than they are read.
    * The check sums take a quarter of the time, so that they come after all else: `sound`, to be called once,
    * rejects if the entries are not those that were written.
    */
-  async read(collection: string, first?: (entries: readonly Entry[], view: View | undefined) => void): Promise<{ rev: number; view: View | undefined; entries: Map<string, Entry>; sound: () => Promise<void> }> {
+  async read(collection: string, { first, damaged, whole = () => false }: ReadOptions = {}): Promise<{ rev: number; view: View | undefined; entries: Map<string, Entry>; sound: () => Promise<void> }> {
     const texts: (readonly [Chunk, string])[] = [];
     const sound = async (): Promise<void> => {
       for (;;) {
@@ -99,16 +111,22 @@ export class Archive {
       }
     };
     return this.#steady(await this.#load(), async ({ manifest, rev, view, changes, drops }) => {
-      const entries = new Map<string, Entry>();
+      const entries = new Shelf();
+      const changed = changes.get(collection);
       let tell = first;
+      const add = (more: Piece | readonly Entry[]): void => {
+        entries.add(more);
+        if (entries.size === 0) return;
+        tell?.([...entries.values()], view);
+        tell = undefined;
+      };
       texts.length = 0;
-      for await (const [, rows] of this.#rows(collection, manifest.collections.get(collection) ?? [], changes.get(collection), drops.get(collection), texts)) {
-        for (const entry of rows) entries.set(entry.id, entry);
-        if (entries.size > 0) {
-          tell?.([...entries.values()], view);
-          tell = undefined;
-        }
+      for await (const [chunk, text] of this.#texts(manifest.collections.get(collection) ?? [])) {
+        const piece = damaged && !changed?.has(chunk) && !whole() ? pieceOf(chunk, text, collection, damaged) : undefined;
+        add(piece ?? merge(rowsOf(chunk, text, collection, false), changed?.get(chunk), drops.get(collection)));
+        texts.push([chunk, text as string]);
       }
+      add(merge([], changed?.get(undefined)));
       return { rev, view, entries, sound };
     });
   }
@@ -199,21 +217,20 @@ export class Archive {
     throw new SynclineError("busy", "the archive is rewritten faster than it is read");
   }
 
-  /**
-   * The rows of chunks, with changes made; those of the first as soon as may be. Without chunks: once, the rows of none.
-   * With `unverified` the texts are put there, for {@link verify}, and their check sums are not looked at.
-   */
-  async *#rows(name: string, chunks: readonly Chunk[], changed?: Changed, drops?: readonly Cover[], unverified?: (readonly [Chunk, string])[]): AsyncGenerator<readonly [Chunk | undefined, readonly Entry[]]> {
-    if (chunks.length === 0) yield [undefined, merge([], changed?.get(undefined))];
-    for (let from = 0, to = 1; from < chunks.length; from = to, to += BATCH) {
+  /** Chunks with their texts, the first as soon as may be. While some are looked at, the next are on their way. */
+  async *#texts(chunks: readonly Chunk[]): AsyncGenerator<readonly [Chunk, string | undefined]> {
+    const ask = async (from: number, to: number): Promise<(readonly [Chunk, string | undefined])[]> => {
       const some = chunks.slice(from, to);
-      const texts = await this.#store.get(some.map(({ n }) => this.#chunkKey(n)));
-      for (const [i, chunk] of some.entries()) {
-        const text = texts[i];
-        const rows = rowsOf(chunk, text, name, unverified === undefined);
-        if (text !== undefined) unverified?.push([chunk, text]);
-        yield [chunk, merge(rows, changed?.get(chunk), drops)];
-      }
+      const texts = some.length > 0 ? await this.#store.get(some.map(({ n }) => this.#chunkKey(n))) : [];
+      return some.map((chunk, i) => [chunk, texts[i]]);
+    };
+    let next = ask(0, 1);
+    for (let to = 1; ; to += BATCH) {
+      const some = await next;
+      if (some.length === 0) return;
+      next = ask(to, to + BATCH);
+      next.catch(() => undefined); // also if nobody wants them any more
+      yield* some;
     }
   }
 
@@ -225,15 +242,16 @@ export class Archive {
     // Rows of neighbours are packed together.
     let run: Entry[] = [];
     let at = 0;
-    for await (const [chunk, rows] of this.#rows(name, taken, changed, drops)) {
-      const next = chunk ? old.indexOf(chunk) : 0;
+    for await (const [chunk, text] of this.#texts(taken)) {
+      const next = old.indexOf(chunk);
       if (next > at) {
         pieces.push(...pack(run), ...old.slice(at, next));
         run = [];
       }
-      for (const row of rows) run.push(row);
+      for (const row of merge(rowsOf(chunk, text, name, true), changed.get(chunk), drops)) run.push(row);
       at = next + 1;
     }
+    for (const row of merge([], changed.get(undefined))) run.push(row);
     return [...pieces, ...pack(run), ...old.slice(at)];
   }
 
@@ -245,9 +263,9 @@ export class Archive {
     for (const [name, pieces] of all) {
       const chunks = pieces.map((piece) => {
         if (!("text" in piece)) return piece;
-        const { first, rows, text } = piece;
+        const { text, ...rest } = piece;
         put.push([this.#chunkKey(next), text]);
-        return { n: next++, first, rows, size: text.length, sum: hash(text) };
+        return { n: next++, ...rest, size: text.length, sum: hash(text) };
       });
       if (chunks.length > 0) collections.set(name, chunks);
     }

@@ -78,7 +78,7 @@ export class Board implements Space {
     };
     this.#mutators = mutators;
     this.#replica = new Replica((call, seed) => mutators?.play(call, seed, ground));
-    this.#orders = new Orders((collection) => this.#replica.entries(collection), options.indexes);
+    this.#orders = new Orders((collection) => this.#replica.shown(collection), options.indexes);
     const peers = new Peers(() => (this.#attached ? this.#channel.present() : this.#relay.say()), () => session.limits.presence);
     this.presence = peers;
     this.#keeper = new Keeper(path, this.#replica, home, () => this.#channel.view, {
@@ -87,6 +87,7 @@ export class Board implements Space {
       moved: () => this.#channel.restart(),
       loaded: () => this.#refresh(),
       written: (view) => this.#relay.meet(view),
+      whole: (collection) => [...this.#queries].some((live) => live.collection === collection && live.exhaustive),
       term: (term) => this.#lease.load(term),
     });
     this.#channel = new Channel(path, this.#view, options.presence === true, session, this.#replica, peers, this.#keeper, {

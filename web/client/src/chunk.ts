@@ -9,6 +9,9 @@
 import type { Entry, View } from "./api.js";
 import { type Cover, coverOf, isDrops } from "./drop.js";
 import { SynclineError } from "./errors.js";
+import { search } from "./search.js";
+import { HIGH } from "./sort.js";
+import { Piece } from "./shelf.js";
 import { type Doc, isDoc } from "./value.js";
 import type { Del, Put } from "./wire.js";
 
@@ -17,6 +20,8 @@ export interface Draft {
   /** The lowest id. All ids from it up to the next chunk's belong here, those below the first chunk to that one. */
   readonly first: string;
   readonly rows: number;
+  /** Whether no id has code units that UTF-16 orders otherwise than code points are. */
+  readonly plain: boolean;
   readonly text: string;
 }
 
@@ -30,6 +35,8 @@ export interface Chunk {
   readonly size: number;
   /** {@link hash} of the text. */
   readonly sum: number;
+  /** As in a draft. Missing where an earlier version wrote it: not known. */
+  readonly plain?: boolean | undefined;
 }
 
 /** All chunks of an archive, and what state they are. */
@@ -181,6 +188,24 @@ export function rowsOf({ n, first, rows, sum }: Chunk, text: string | undefined,
   });
 }
 
+/**
+ * The rows of a chunk, to be read when one of them is asked for; undefined if they have to be read at once, since they are not in the order in
+ * which queries have them. Throws {@link DamageError} if the text is not there; later, `damaged` is called if {@link rowsOf} would throw, and there are none.
+ */
+export function pieceOf(chunk: Chunk, text: string | undefined, collection: string, damaged: (error: DamageError) => void): Piece | undefined {
+  const { n, first, rows, size, plain } = chunk;
+  check(text?.length === size, `chunk ${n} of ${collection}`);
+  if (plain !== true) return undefined;
+  return new Piece(first, rows, () => {
+    try {
+      return rowsOf(chunk, text, collection, false);
+    } catch (error) {
+      damaged(error as DamageError);
+      return [];
+    }
+  });
+}
+
 /** The state of a manifest and an empty log; by default that of an empty store. */
 export function begin(manifest = NOTHING, text?: string): State {
   const { rev, cursor, view, scope } = manifest;
@@ -211,13 +236,8 @@ export function advance(state: State, { rev, cursor, view, scope, drop = [], put
 
 /** The chunk that an id belongs to; undefined if there are none. */
 function find(chunks: readonly Chunk[], id: string): Chunk | undefined {
-  let low = 0;
-  for (let high = chunks.length; low < high; ) {
-    const middle = (low + high) >> 1;
-    if ((chunks[middle] as Chunk).first <= id) low = middle + 1;
-    else high = middle;
-  }
-  return chunks[Math.max(0, low - 1)];
+  const at = search(chunks.length, (i) => (chunks[i] as Chunk).first <= id);
+  return chunks[Math.max(0, at - 1)];
 }
 
 function under<K, A, B>(map: Map<K, Map<A, B>>, key: K): Map<A, B> {
@@ -248,7 +268,8 @@ export function pack(rows: readonly Entry[]): Draft[] {
   let from = 0;
   const close = (to: number): void => {
     const first = rows[from];
-    if (first !== undefined) drafts.push({ first: first.id, rows: to - from, text: `[[${heads.join(",")}],[${values.join(",")}]]` });
+    const head = heads.join(",");
+    if (first !== undefined) drafts.push({ first: first.id, rows: to - from, plain: !HIGH.test(head), text: `[[${head}],[${values.join(",")}]]` });
     heads = [];
     values = [];
     size = BRACKETS;

@@ -77,6 +77,11 @@ export class Live implements LiveQuery {
     this.#ready = new Promise((resolve) => (this.#readied = resolve));
   }
 
+  /** Whether every entry of the collection is looked at for it. */
+  get exhaustive(): boolean {
+    return this.#whole || !this.#query.plain;
+  }
+
   get result(): QueryResult {
     const { rows } = this;
     this.#result ??= { rows, total: this.#total, status: this.#status, lastSynced: this.#lastSynced };

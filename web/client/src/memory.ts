@@ -1,4 +1,5 @@
 import { report } from "./emitter.js";
+import { search } from "./search.js";
 import { type Changes, type Store, StoreError } from "./store.js";
 
 /** So many new keys are put into their places one by one; for more of them all keys are sorted. */
@@ -66,14 +67,7 @@ export class Table {
 
   /** How many of `#keys` are less than `key`. */
   #at(key: string): number {
-    let low = 0;
-    let high = this.#keys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#keys[middle] ?? "") < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return search(this.#keys.length, (i) => (this.#keys[i] as string) < key);
   }
 }
 

@@ -27,6 +27,8 @@ export interface MirrorEvents {
   loaded(): void;
   /** Another tab has written what is in the store now, with this view. */
   written(view: View): void;
+  /** Whether all entries of a collection are looked at for what shows. */
+  whole(collection: string): boolean;
 }
 
 /**
@@ -213,16 +215,24 @@ export class Mirror {
     const { vault, replica } = this.#desk;
     if (vault === undefined || replica.loaded(collection)) return;
     this.#reading++;
+    // It shows already: what is wrong in it is made good by the server, all of it at once.
+    let heal: ((error: unknown) => void) | undefined = (error) => {
+      heal = undefined;
+      void this.#desk.run(() => (replica.distrust(), this.#heal(error)));
+    };
     try {
-      const { rev, view, entries, sound } = await vault.read(collection, (some, of) => {
-        if (replica.loaded(collection) || this.#strange(collection, of)) return; // a reset was quicker
-        this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
+      const { rev, view, entries, sound } = await vault.read(collection, {
+        first: (some, of) => {
+          if (replica.loaded(collection) || this.#strange(collection, of)) return; // a reset was quicker
+          this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
+        },
+        damaged: (error) => heal?.(error),
+        whole: () => this.#events.whole(collection),
       });
       if (this.#strange(collection, view)) return; // another program has come to lead: what it has written is looked at when it tells of it
       this.#installs.push({ rev, collection, entries });
       this.#install();
-      // It shows already: what is wrong in it is made good by the server.
-      sound().catch((error: unknown) => this.#desk.run(() => (replica.distrust(), this.#heal(error))));
+      sound().catch((error: unknown) => heal?.(error));
     } catch (error) {
       await this.#heal(error);
     } finally {
@@ -260,9 +270,11 @@ export class Mirror {
     const { replica } = this.#desk;
     for (const { rev, collection, entries } of ready) {
       if (replica.loaded(collection)) continue;
-      const { drop = [], put, del } = merge([], this.#passed.filter(({ rev: own = Infinity }) => own > rev).map(({ patch }) => patch));
-      const { covers } = coverOf(drop);
-      for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
+      const { drop, put, del } = merge([], this.#passed.filter(({ rev: own = Infinity }) => own > rev).map(({ patch }) => patch));
+      if (drop !== undefined) {
+        const { covers } = coverOf(drop);
+        for (const [id, { value }] of entries) if (covers(collection, value)) entries.delete(id);
+      }
       for (const [name, id, version, value] of put) {
         if (name === collection) entries.set(id, { collection, id, version, value, state: "confirmed" });
       }

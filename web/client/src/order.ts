@@ -1,5 +1,8 @@
 import type { Change, Entry } from "./api.js";
+import { compareStrings } from "./compare.js";
 import type { Query } from "./query.js";
+import { search } from "./search.js";
+import type { Piece } from "./shelf.js";
 import { sortRows } from "./sort.js";
 
 /**
@@ -22,18 +25,20 @@ export interface Window {
   readonly limit: number;
 }
 
-/** The entries that match a query's selector, in the query's order; no limit, skip or fields. A change costs two binary searches. */
+/**
+ * The entries that match a query's selector, in the query's order; no limit, skip or fields. A change costs two binary searches.
+ */
 export class Order {
   readonly #query: Query;
-  /** None is empty. */
-  #blocks: Entry[][] = [];
+  #blocks: (Entry[] | Piece)[] = [];
   #size = 0;
 
-  constructor(query: Query, entries: Iterable<Entry>) {
+  /** `pieces` are more entries, as a shelf has them; only where the query is {@link Query.plain}. They stay what they are until one of their rows is asked for. */
+  constructor(query: Query, entries: Iterable<Entry>, pieces: readonly Piece[] = []) {
     this.#query = query;
     const rows: Entry[] = [];
     for (const entry of entries) if (query.where.match(entry.value)) rows.push(entry);
-    this.#fill(rows);
+    this.#fill(rows, pieces);
   }
 
   get size(): number {
@@ -62,7 +67,8 @@ export class Order {
     }
     const count = gone.size + come.size;
     if (count > 2 * BLOCK && count > this.#size * BULK) {
-      this.#fill([...this.#blocks.flat().filter((row) => !gone.has(row.id)), ...come.values()]);
+      const rows = this.#blocks.flatMap((_, i) => this.#rows(i));
+      this.#fill([...rows.filter((row) => !gone.has(row.id)), ...come.values()]);
     } else {
       for (const entry of gone.values()) this.#remove(entry, come);
       for (const entry of come.values()) this.#insert(entry);
@@ -70,18 +76,27 @@ export class Order {
     return count > 0;
   }
 
-  #fill(rows: Entry[]): void {
+  #fill(rows: Entry[], pieces: readonly Piece[] = []): void {
     const sorted = sortRows(this.#query, rows);
     this.#blocks = [];
-    this.#size = sorted.length;
-    for (let i = 0; i < sorted.length; i += BLOCK) this.#blocks.push(sorted.slice(i, i + BLOCK));
+    let from = 0;
+    const append = (to: number): void => {
+      for (; from < to; from += BLOCK) this.#blocks.push(sorted.slice(from, Math.min(to, from + BLOCK)));
+      from = to;
+    };
+    for (const piece of pieces) {
+      append(search(sorted.length, (i) => compareStrings((sorted[i] as Entry).id, piece.first) < 0));
+      this.#blocks.push(piece);
+    }
+    append(sorted.length);
+    this.#size = this.#count([this.#blocks.length, 0]);
   }
 
   #insert(entry: Entry): void {
     let [block, at] = this.#seek((row) => this.#compare(row, entry) < 0);
-    if (block > 0 && at === 0) at = this.#block(--block).length; // fills a block rather than begins one
+    if (block > 0 && at === 0) at = this.#rows(--block).length; // fills a block rather than begins one
     if (this.#size++ === 0) this.#blocks.push([]);
-    const rows = this.#block(block);
+    const rows = this.#rows(block);
     rows.splice(at, 0, entry);
     if (rows.length >= 2 * BLOCK) this.#blocks.splice(block + 1, 0, rows.splice(BLOCK));
   }
@@ -89,7 +104,7 @@ export class Order {
   /** Takes a row out, or puts what is to come in its place. */
   #remove(entry: Entry, come: Map<string, Entry>): void {
     const [block, at] = this.#seek((row) => this.#compare(row, entry) < 0);
-    const rows = this.#blocks[block] ?? [];
+    const rows = this.#rows(block);
     if (rows[at]?.id !== entry.id) throw new Error(`no row ${entry.id} where it should be`);
     const next = come.get(entry.id);
     if (next !== undefined && this.#compare(entry, next) === 0) {
@@ -106,35 +121,47 @@ export class Order {
   /** Joins a block with the next where both are small. */
   #join(block: number): boolean {
     const [rows, next] = [this.#blocks[block], this.#blocks[block + 1]];
-    if (rows === undefined || next === undefined || rows.length + next.length >= BLOCK) return false;
+    if (!Array.isArray(rows) || !Array.isArray(next) || rows.length + next.length >= BLOCK) return false;
     this.#blocks.splice(block, 2, rows.concat(next));
     return true;
   }
 
   #slice(block: number, from: number, count: number): Entry[] {
     const out: Entry[] = [];
-    for (let rows = this.#blocks[block]; rows !== undefined && out.length < count; rows = this.#blocks[++block]) {
-      for (; from < rows.length && out.length < count; from++) out.push(rows[from] as Entry);
-      from -= rows.length;
+    for (; block < this.#blocks.length && out.length < count; block++) {
+      const size = sizeOf(this.#blocks[block]);
+      if (from < size) for (const row of this.#rows(block).slice(from, from + count - out.length)) out.push(row);
+      from = Math.max(0, from - size);
     }
     return out;
   }
 
   /** Where the first row is for which `before` is false; it is true up to there. */
   #seek(before: (row: Entry) => boolean): [block: number, at: number] {
-    const block = search(this.#blocks.length, (i) => before(this.#block(i).at(-1) as Entry));
-    const rows = this.#blocks[block] ?? [];
+    const block = search(this.#blocks.length, (i) => this.#ends(i, before));
+    const rows = this.#rows(block);
     return [block, search(rows.length, (i) => before(rows[i] as Entry))];
   }
 
   /** The number of rows before a place. */
   #count([block, at]: [number, number]): number {
-    for (const rows of this.#blocks.slice(0, block)) at += rows.length;
+    for (const rows of this.#blocks.slice(0, block)) at += sizeOf(rows);
     return at;
   }
 
-  #block(i: number): Entry[] {
-    return this.#blocks[i] as Entry[];
+  /** Whether `before` is true of all rows up to the end of a block. */
+  #ends(i: number, before: (row: Entry) => boolean): boolean {
+    const last = this.#rows(i).at(-1);
+    return last === undefined ? i < 0 || this.#ends(i - 1, before) : before(last);
+  }
+
+  /** The rows of a block; none if there is no such. */
+  #rows(i: number): Entry[] {
+    const block = this.#blocks[i] ?? [];
+    if (Array.isArray(block)) return block;
+    const rows = [...block.rows];
+    this.#size += rows.length - block.count;
+    return (this.#blocks[i] = rows);
   }
 
   #compare(a: Place, b: Place): number {
@@ -142,13 +169,6 @@ export class Order {
   }
 }
 
-/** The first index up to `n` for which `before` is false; it is true up to there. */
-function search(n: number, before: (i: number) => boolean): number {
-  let low = 0;
-  while (low < n) {
-    const middle = (low + n) >>> 1;
-    if (before(middle)) low = middle + 1;
-    else n = middle;
-  }
-  return low;
+function sizeOf(block: Entry[] | Piece | undefined): number {
+  return Array.isArray(block) ? block.length : (block?.count ?? 0);
 }

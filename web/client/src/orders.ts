@@ -5,7 +5,9 @@ import { checkCollection } from "./key.js";
 import { Order } from "./order.js";
 import { getPath, parsePath, type Path } from "./path.js";
 import { Query } from "./query.js";
+import type { Shown } from "./replica.js";
 import type { Selector } from "./selector.js";
+import { Shelf } from "./shelf.js";
 import type { Step } from "./step.js";
 
 const MAX_INDEXES = 16;
@@ -47,19 +49,19 @@ export class Shared {
 
 /** The orders of a space: those of its live queries, and its indexes. */
 export class Orders {
-  readonly #entries: (collection: string) => Iterable<Entry>;
+  readonly #shown: (collection: string) => Shown;
   readonly #indexes = new Map<string, readonly Path[]>();
   readonly #shared = new Map<string, Map<string, Shared>>();
   /** Those that are indexes. */
   readonly #kept = new Set<Shared>();
 
   /**
-   * `entries` gives what is shown of a collection. An index is an order of all
+   * `shown` gives what is shown of a collection. An index is an order of all
    * of it by one path, made when a query first has a use for it, and kept.
    * Throws `bad_name` for what are no indexes, ValueError for what is no path.
    */
-  constructor(entries: (collection: string) => Iterable<Entry>, indexes: Indexes = {}) {
-    this.#entries = entries;
+  constructor(shown: (collection: string) => Shown, indexes: Indexes = {}) {
+    this.#shown = shown;
     for (const [collection, paths] of Object.entries(indexes)) {
       checkCollection(collection);
       if (!Array.isArray(paths) || paths.length > MAX_INDEXES || paths.some((path) => typeof path !== "string")) {
@@ -90,14 +92,23 @@ export class Orders {
     const key = query.toString();
     let shared = held.get(key);
     if (shared === undefined) {
-      shared = new Shared(() => new Order(query, this.#candidates(collection, query.where)), () => held.delete(key));
+      shared = new Shared(() => this.#make(collection, query), () => held.delete(key));
       held.set(key, shared);
     }
     return shared;
   }
 
-  /** Entries, all that match among them: what the narrowest index leaves. */
-  #candidates(collection: string, where: Selector): Iterable<Entry> {
+  #make(collection: string, query: Query): Order {
+    const narrowed = this.#narrowed(collection, query.where);
+    if (narrowed !== undefined) return new Order(query, narrowed);
+    const { confirmed, instead } = this.#shown(collection);
+    const order = confirmed instanceof Shelf && query.plain ? new Order(query, confirmed.made, confirmed.pieces) : new Order(query, confirmed.values());
+    order.update(Array.from(instead, ([id, after]) => ({ before: confirmed.get(id), after })));
+    return order;
+  }
+
+  /** Entries, all that match among them: what the narrowest index leaves. Undefined if there is no index that helps. */
+  #narrowed(collection: string, where: Selector): Iterable<Entry> | undefined {
     let best: Entry[] | undefined;
     for (const path of this.#paths(collection)) {
       const bounds = boundsOf(where, path);
@@ -106,7 +117,7 @@ export class Orders {
       const rows = this.#index(collection, path).order.range(on(bounds.below), on(bounds.within));
       if (best === undefined || rows.length < best.length) best = rows;
     }
-    return best ?? this.#entries(collection);
+    return best;
   }
 
   #paths(collection: string): readonly Path[] {

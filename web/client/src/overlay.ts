@@ -56,9 +56,9 @@ export class Overlay {
     return this.#shown.get(key);
   }
 
-  /** What the queue decides, deletions as undefined. */
-  shown(): IterableIterator<[Key, Entry | undefined]> {
-    return this.#shown.entries();
+  /** What the queue decides. */
+  keys(): IterableIterator<Key> {
+    return this.#shown.keys();
   }
 
   /** Adds a mutation to the end of the queue and applies it. */

@@ -36,6 +36,11 @@ export class Query {
     this.fields = parts.fields ?? [];
   }
 
+  /** Whether all records match, in the order of their ids: then none has to be looked at to know where it is. */
+  get plain(): boolean {
+    return this.sort.length === 0 && this.where.toString() === matchAll.toString();
+  }
+
   /** Orders by the sort keys, a missing field first (last if descending), then by id. */
   compare(a: Doc, aID: string, b: Doc, bID: string): number {
     for (const { path, desc } of this.sort) {

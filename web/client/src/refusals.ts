@@ -48,6 +48,11 @@ export class Refusals {
     }
   }
 
+  /** What the list names. */
+  keys(): IterableIterator<Key> {
+    return this.#marks.keys();
+  }
+
   /** A confirmed entry as it is shown. */
   mark(key: Key, entry: Entry): Entry {
     const mark = this.#marks.size === 0 ? undefined : this.#marks.get(key);

@@ -30,6 +30,13 @@ export interface Told {
   readonly leases?: Leases | undefined;
 }
 
+/** A collection as shown. */
+export interface Shown {
+  readonly confirmed: ReadonlyMap<string, Entry>;
+  /** By id what shows in place of what is confirmed; undefined: nothing. */
+  readonly instead: ReadonlyMap<string, Entry | undefined>;
+}
+
 /** Confirmed rows that have changed. */
 export interface Rows {
   /** Comes before `put` and `del`. */
@@ -138,25 +145,21 @@ export class Replica {
 
   /** All entries of a collection as shown, in no order. */
   entries(collection: string): Iterable<Entry> {
-    if (this.hides(collection)) return [];
-    const prefix = collection + "/";
-    const covered = new Set<string>();
-    for (const [key] of this.#overlay.shown()) if (key.startsWith(prefix)) covered.add(key.slice(prefix.length));
-    const entries = this.#confirmed.get(collection)?.values() ?? [];
-    return covered.size + this.#refusals.size > 0 ? this.#mixed(entries, prefix, covered) : entries;
+    const { confirmed, instead } = this.shown(collection);
+    return instead.size > 0 ? mixed(confirmed, instead) : confirmed.values();
   }
 
-  *#mixed(entries: Iterable<Entry>, prefix: string, covered: ReadonlySet<string>): Iterable<Entry> {
-    // No key is made for an entry that nothing but the server has touched: this runs over whole collections.
-    const marked = this.#refusals.size > 0;
-    for (const entry of entries) {
-      if (covered.has(entry.id)) continue;
-      yield marked ? this.#refusals.mark(prefix + entry.id, entry) : entry;
+  /** A collection as shown: its parts, until the next change. */
+  shown(collection: string): Shown {
+    const instead = new Map<string, Entry | undefined>();
+    const confirmed = this.#confirmed.get(collection);
+    if (this.hides(collection)) return { confirmed: new Map(), instead };
+    // No key is made for an entry that nothing but the server has touched: there are too many.
+    for (const key of [...this.#refusals.keys(), ...this.#overlay.keys()]) {
+      const [name, id] = splitKey(key);
+      if (name === collection) instead.set(id, this.#look(key));
     }
-    for (const id of covered) {
-      const entry = this.#overlay.get(prefix + id);
-      if (entry !== undefined) yield entry;
-    }
+    return { confirmed: confirmed ?? new Map<string, Entry>(), instead };
   }
 
   /** The number of confirmed entries and their check sum. */
@@ -610,4 +613,9 @@ export class Replica {
     this.#recorder.forgotten.push(id);
     return item;
   }
+}
+
+function* mixed(confirmed: ReadonlyMap<string, Entry>, instead: ReadonlyMap<string, Entry | undefined>): Iterable<Entry> {
+  for (const entry of confirmed.values()) if (!instead.has(entry.id)) yield entry;
+  for (const entry of instead.values()) if (entry !== undefined) yield entry;
 }

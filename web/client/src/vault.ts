@@ -1,5 +1,5 @@
-import type { Entry, Outcome, View } from "./api.js";
-import { Archive, type Held } from "./archive.js";
+import type { Outcome, View } from "./api.js";
+import { Archive, type Held, type ReadOptions } from "./archive.js";
 import type { Leases, Term } from "./lease.js";
 import type { Patch } from "./replica.js";
 import type { Changes, Store } from "./store.js";
@@ -194,8 +194,8 @@ export class Vault {
   }
 
   /** One collection, and the rev and view that it is of. */
-  read(collection: string, first?: (entries: readonly Entry[], view: View | undefined) => void): ReturnType<Archive["read"]> {
-    return this.#archive.read(collection, first);
+  read(collection: string, options?: ReadOptions): ReturnType<Archive["read"]> {
+    return this.#archive.read(collection, options);
   }
 
   /**

@@ -6,6 +6,7 @@ import { hash, MAX_ROWS, MAX_SIZE, manifestOf, manifestText, type Manifest } fro
 import type { Changes } from "../src/store.js";
 import type { Confirmed } from "../src/sum.js";
 import { coverOf } from "../src/drop.js";
+import type { Shelf } from "../src/shelf.js";
 import { MapStore } from "./mapstore.js";
 
 // Much to compute, on machines that have other things to do.
@@ -106,6 +107,9 @@ async function same(store: MapStore, model: Model): Promise<void> {
     equal([...read.entries.values()], model.entries(name));
     expect([...read.entries.keys()]).toEqual(model.entries(name).map(({ id }) => id));
     expect(collections.has(name) || read.entries.size === 0).toBe(true);
+    const later = await reader.read(name, { damaged: (error) => expect.fail(error.message) });
+    expect(later.entries.size).toBe(read.entries.size);
+    for (const entry of read.entries.values()) expect(later.entries.get(entry.id)).toStrictEqual(entry);
   }
 }
 
@@ -220,7 +224,8 @@ describe("an archive", () => {
   it("is empty before anything is written", async () => {
     const archive = new Archive(new MapStore(), PREFIX);
     expect(await archive.open()).toEqual({ rev: 0, cursor: undefined, view: undefined, collections: new Map() });
-    expect(await archive.read("cards", () => expect.fail("nothing to tell"))).toMatchObject({ rev: 0, entries: new Map() });
+    const { rev, entries } = await archive.read("cards", { first: () => expect.fail("nothing to tell") });
+    expect([rev, entries.size]).toEqual([0, 0]);
     expect(await archive.fold()).toBeUndefined();
   });
 
@@ -289,15 +294,20 @@ describe("first", () => {
         await write(store, archive, model, delta(model, seed, 3000, { size: 200, dels: 0, names: ["cards"] }), true);
         expect(keys(store, "c").length).toBeGreaterThan(2);
         await write(store, archive, model, delta(model, seed + 1, logged, { names: ["cards"] }));
-        let chunks = 0;
         let told: readonly Entry[] | undefined;
         const reader = new MapStore(store.map);
-        reader.before = (call, { length }) => void (call === "get" && (chunks += length));
-        const { entries } = await new Archive(reader, PREFIX).read("cards", (some) => {
-          expect(told).toBeUndefined();
-          expect(chunks).toBe(1);
-          told = some;
+        let show!: () => void;
+        const shown = new Promise<void>((resolve) => (show = resolve));
+        let gets = 0;
+        reader.before = (call) => (call === "get" && ++gets === 2 ? shown : undefined);
+        const { entries } = await new Archive(reader, PREFIX).read("cards", {
+          first: (some) => {
+            expect(told).toBeUndefined();
+            told = some;
+            show();
+          },
         });
+        expect(gets).toBeGreaterThan(1);
         const all = model.entries("cards");
         expect(told?.length).toBeGreaterThan(0);
         expect(told?.length).toBeLessThan(all.length);
@@ -319,7 +329,7 @@ describe("first", () => {
     model.apply(made);
     await commit(store, archive.append(made));
     const told: Entry[][] = [];
-    await archive.read("cards", (some) => told.push([...some]));
+    await archive.read("cards", { first: (some) => told.push([...some]) });
     expect(told).toHaveLength(1);
     expect(told[0]?.[0]).toEqual(model.entries("cards")[0]);
   });
@@ -359,9 +369,11 @@ describe("a reader while another tab writes", () => {
     };
     let first: readonly Entry[] = [];
     let told = 0;
-    const { rev, entries } = await new Archive(reader, PREFIX).read("cards", (some) => {
-      first = some;
-      told++;
+    const { rev, entries } = await new Archive(reader, PREFIX).read("cards", {
+      first: (some) => {
+        first = some;
+        told++;
+      },
     });
     expect(rev).toBeGreaterThanOrEqual(begun);
     expect(rev).toBeLessThanOrEqual(model.rev);
@@ -400,8 +412,10 @@ describe("a reader while another tab writes", () => {
     };
     await expect(archive.read("cards")).rejects.toThrow("no disk");
     store.before = () => undefined;
-    const failing = archive.read("cards", () => {
-      throw new TypeError("of the caller");
+    const failing = archive.read("cards", {
+      first: () => {
+        throw new TypeError("of the caller");
+      },
     });
     await expect(failing).rejects.toThrow(TypeError);
   });
@@ -514,6 +528,66 @@ describe("folding", () => {
     expect(rest).toEqual({});
     expect(put).toHaveLength(1);
     expect(put[0]?.[1]).not.toContain('"view"');
+  });
+});
+
+describe("what is read when it is asked for", () => {
+  async function stored(rows: Delta["put"]): Promise<{ store: MapStore; archive: Archive }> {
+    const store = new MapStore();
+    const archive = new Archive(store, PREFIX);
+    await commit(store, archive.append({ rev: 1, cursor: "1-x", view: VIEW, put: rows, del: [] }));
+    await commit(store, (await archive.fold(true)) ?? {});
+    return { store, archive };
+  }
+
+  const rows = (prefix: string): Delta["put"] => Array.from({ length: 9000 }, (_, i) => ["cards", prefix + String(i).padStart(4, "0"), 1, { n: i }] as const);
+  const read = async (store: MapStore, whole: () => boolean = () => false): Promise<Shelf> => {
+    const { entries } = await new Archive(new MapStore(store.map), PREFIX).read("cards", { damaged: (error) => expect.fail(error.message), whole });
+    return entries as Shelf;
+  };
+
+  it("are chunks that the log does not change", async () => {
+    const { store, archive } = await stored(rows(""));
+    expect((await read(store)).pieces.map(({ first, count }) => [first, count])).toEqual([["0000", 2000], ["2000", 2000], ["4000", 2000], ["6000", 2000], ["8000", 1000]]);
+    await commit(store, archive.append({ rev: 2, cursor: "2-x", view: VIEW, put: [["cards", "3000a", 2, { n: -1 }]], del: [["cards", "6001"]] }));
+    const shelf = await read(store);
+    expect(shelf.pieces.map(({ first }) => first)).toEqual(["0000", "4000", "8000"]);
+    expect(shelf.size).toBe(9000);
+    expect([shelf.get("3000a")?.version, shelf.get("6001"), shelf.get("8999")?.value]).toEqual([2, undefined, { n: 8999 }]);
+    expect(shelf.pieces.map(({ first }) => first)).toEqual(["0000", "4000"]);
+  });
+
+  it("is nothing if all is to be looked at, from the moment on where that is so", async () => {
+    const { store } = await stored(rows(""));
+    expect((await read(store, () => true)).pieces).toEqual([]);
+    let asked = 0;
+    expect((await read(store, () => ++asked > 3)).pieces).toHaveLength(3);
+  });
+
+  it("is nothing where the order of the chunks is not that of queries, or where it is not known", async () => {
+    expect((await read((await stored(rows("\u{1f600}"))).store)).pieces).toEqual([]);
+    const { store } = await stored(rows("é"));
+    expect((await read(store)).pieces).toHaveLength(5);
+    // As it was written before that was noted.
+    const { collections, ...rest } = manifest(store);
+    store.map.set(PREFIX + "m", manifestText({ ...rest, collections: new Map([...collections].map(([name, chunks]) => [name, chunks.map((chunk) => ({ ...chunk, plain: undefined }))])) }));
+    const shelf = await read(store);
+    expect([shelf.pieces.length, shelf.size]).toEqual([0, 9000]);
+  });
+
+  it("counts as empty if it cannot be read, and tells so, once", async () => {
+    const { store } = await stored(rows(""));
+    const [, chunk] = manifest(store).collections.get("cards") ?? [];
+    const text = store.map.get(`${PREFIX}c${chunk?.n}`) ?? "";
+    store.map.set(`${PREFIX}c${chunk?.n}`, "{" + text.slice(1));
+    const told: string[] = [];
+    const { entries, sound } = await new Archive(store, PREFIX).read("cards", { damaged: ({ message }) => told.push(message) });
+    expect([entries.size, told]).toEqual([9000, []]);
+    for (let i = 0; i < 2; i++) expect([entries.get("2000"), entries.get("3999"), entries.get("4000")?.version]).toEqual([undefined, undefined, 1]);
+    expect([entries.size, told]).toEqual([7000, [`chunk ${chunk?.n} of cards is missing or damaged`]]);
+    await expect(sound()).rejects.toThrow(`chunk ${chunk?.n} of cards`);
+    store.map.set(`${PREFIX}c${chunk?.n}`, text.slice(1));
+    await expect(read(store)).rejects.toThrow(`chunk ${chunk?.n} of cards is missing or damaged`); // that much shows at once
   });
 });
 

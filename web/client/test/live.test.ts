@@ -5,7 +5,7 @@ import { Live, readQuery, select } from "../src/live.js";
 import { Order } from "../src/order.js";
 import { Orders } from "../src/orders.js";
 import { prepare } from "../src/prepare.js";
-import { Replica } from "../src/replica.js";
+import { Replica, type Shown } from "../src/replica.js";
 import { Selector } from "../src/selector.js";
 import type { Step } from "../src/step.js";
 import type { Del, Put } from "../src/wire.js";
@@ -134,7 +134,7 @@ function hand(orders: Orders, step: Step): void {
   taken.set(orders, step);
 }
 
-function open(replica: Replica, query: Query, orders: Orders = new Orders((name) => replica.entries(name))): Live {
+function open(replica: Replica, query: Query, orders: Orders = new Orders((name) => replica.shown(name))): Live {
   const live = new Live(query, orders, () => undefined);
   ordersOf.set(live, orders);
   return live;
@@ -164,8 +164,8 @@ describe("a live query", () => {
     fc.assert(
       fc.property(fc.array(query, { minLength: 1, maxLength: 4 }), fc.array(event, { maxLength: 30 }), fc.boolean(), (queries, events, onDisk) => {
         const replica = replicaOf(onDisk);
-        const plain = new Orders((name) => replica.entries(name));
-        const indexed = new Orders((name) => replica.entries(name), { cards: ["n", "s"] });
+        const plain = new Orders((name) => replica.shown(name));
+        const indexed = new Orders((name) => replica.shown(name), { cards: ["n", "s"] });
         // Equal queries have their order in common; an index must make no difference.
         const lives = queries.flatMap((q) => [plain, plain, indexed].map((orders) => ({ q, live: open(replica, q, orders), told: 0 })));
         for (const one of lives) one.live.subscribe(() => one.told++);
@@ -219,7 +219,7 @@ describe("a live query", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(event, event, use), { maxLength: 40 }), fc.boolean(), (events, onDisk) => {
         const replica = replicaOf(onDisk);
-        const orders = [undefined, { cards: ["n", "s"] }].map((indexes) => new Orders((name) => replica.entries(name), indexes));
+        const orders = [undefined, { cards: ["n", "s"] }].map((indexes) => new Orders((name) => replica.shown(name), indexes));
         const lives: { q: Query; live: Live; told: number }[] = [];
         const closed: { live: Live; rows: Entry[]; total: number }[] = [];
         for (const e of events) {
@@ -354,8 +354,8 @@ describe("orders", () => {
     const ops = Array.from({ length: 90 }, (_, n): Op => ({ op: "put", in: "cards", id: `c${n}`, value: { n, s: n % 3 === 0 ? "x" : "y" } }));
     placed(replica, replica.mutate(prepare(ops, undefined, limits), "1"));
     let looks = 0;
-    const entries = (name: string): Iterable<Entry> => (looks++, replica.entries(name));
-    return { replica, looks: () => looks, orders: (indexes) => new Orders(entries, indexes) };
+    const shown = (name: string): Shown => (looks++, replica.shown(name));
+    return { replica, looks: () => looks, orders: (indexes) => new Orders(shown, indexes) };
   }
 
   it("are made once for queries that differ in their windows only, and until the last of them is closed", () => {
@@ -433,7 +433,7 @@ describe("orders", () => {
     ["bad_name", { cards: Array.from({ length: 17 }, (_, n) => `f${n}`) }],
     ["bad_name", { cards: ["a..b"] }],
   ])("refuse as %s the indexes %j", (code, indexes) => {
-    expect(() => new Orders(() => [], indexes as Record<string, string[]>)).toThrow(expect.objectContaining({ code }) as Error);
+    expect(() => new Orders(() => ({ confirmed: new Map(), instead: new Map() }), indexes as Record<string, string[]>)).toThrow(expect.objectContaining({ code }) as Error);
   });
 });
 

@@ -163,8 +163,8 @@ describe("indexes", () => {
     fc.assert(
       fc.property(docs, docs, fc.array(where, { minLength: 1, maxLength: 5 }), sort, (first, second, wheres, keys) => {
         let shown = new Map(first.map((d) => [d.id, entry(d.id, d.value)]));
-        const plain = new Orders(() => shown.values());
-        const indexed = new Orders(() => shown.values(), { c: ["n", "s", "o.p"] });
+        const plain = new Orders(() => ({ confirmed: shown, instead: new Map() }));
+        const indexed = new Orders(() => ({ confirmed: shown, instead: new Map() }), { c: ["n", "s", "o.p"] });
         const check = (): void => {
           for (const w of wheres) {
             const [a, b] = [plain, indexed].map((orders) => {

@@ -308,6 +308,31 @@ describe("a store", () => {
     expect(cards(next.space)).toEqual({ "cards/a": { n: 1 } });
   });
 
+  it("that is damaged where nobody has looked yet is said once somebody does, and made good", async () => {
+    for (let i = 0; i < 3000; i++) server.space().write({ op: "put", in: "cards", id: `c${1000 + i}`, value: { i } });
+    const first = tab();
+    await rest();
+    await closing(first);
+    await disk.call((table) => {
+      const [key, text] = [...table.range("demo/board\0ac", "demo/board\0ad")].at(-1) ?? ["", ""];
+      expect(text).toContain('"c3999"');
+      table.apply({ put: [[key, "{" + text.slice(1)]] });
+    });
+    const one = tab();
+    one.query.close(); // it looks at everything
+    const query = one.space.query({ in: "cards", limit: 5 });
+    let seen: (number | undefined)[] = [];
+    query.subscribe(() => {
+      if (query.total === 3000 && seen.length === 0) seen = [query.rows.length, one.space.get("cards", "c3999")?.version, query.total];
+    });
+    await rest();
+    await pass(1);
+    expect(seen, "at first").toEqual([5, undefined, 3000]);
+    expect(one.client.status.storage).toMatchObject({ kind: "disk", message: expect.stringMatching(/chunk 2 of cards/) as string });
+    expect([one.space.get("cards", "c3999")?.value, query.total]).toEqual([{ i: 2999 }, 3000]);
+    expect(server.received.filter(({ t }) => t === "open").length).toBe(2); // of the first tab, and once of this one
+  });
+
   it("that cannot be opened leaves a client in memory, and says so", async () => {
     const one = tab({ store: () => Promise.reject(new StoreError("unavailable", "private mode")) });
     one.space.put("cards", "a", {});
