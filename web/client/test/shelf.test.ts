@@ -137,7 +137,7 @@ describe("a query by id over a shelf", () => {
     const orders = new Orders(() => ({ confirmed: shelf, instead: new Map() }));
     const live = new Live({ in: "c", limit: 20 }, orders, () => undefined);
     expect(live.rows.map(({ id }) => id)).toEqual(["a0", "a1", "a2", "c0", "c1", "c2"]);
-    for (const id of ["b1", "d1", "0", "a1", "c2"]) {
+    for (const id of ["0", "a1", "d1", "b1", "c2"]) {
       const change = { collection: "c", id, before: shelf.get(id), after: shelf.has(id) ? undefined : entry(id, 1) };
       if (change.after) shelf.set(id, change.after);
       else shelf.delete(id);
