@@ -59,6 +59,8 @@ export class Live implements LiveQuery {
   #rows: readonly Entry[] = [];
   #total: number;
   #stale = true;
+  /** Whether somebody has asked for rows. */
+  #wanted = false;
   #untold = false;
   #status: QueryStatus = "loading";
   #lastSynced: number | null = null;
@@ -77,9 +79,9 @@ export class Live implements LiveQuery {
     this.#ready = new Promise((resolve) => (this.#readied = resolve));
   }
 
-  /** Whether every entry of the collection is looked at for it. */
+  /** Whether every entry of the collection is looked at for it. Where all matches are rows, that is so once somebody has wanted them. */
   get exhaustive(): boolean {
-    return this.#whole || !this.#query.plain;
+    return !this.#query.plain || (this.#whole && this.#wanted);
   }
 
   get result(): QueryResult {
@@ -94,6 +96,7 @@ export class Live implements LiveQuery {
 
   get rows(): readonly Entry[] {
     this.#look();
+    this.#wanted = true;
     this.#refresh();
     return this.#rows;
   }

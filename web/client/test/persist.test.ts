@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Space } from "../src/api.js";
 import { type Store, StoreError } from "../src/store.js";
 import { MemoryDisk, MemoryStore } from "../src/memory.js";
 import { FakeBrowser } from "./browser.js";
@@ -306,6 +307,29 @@ describe("a store", () => {
     const next = tab();
     await rest();
     expect(cards(next.space)).toEqual({ "cards/a": { n: 1 } });
+  });
+
+  it.each<[string, number, (space: Space) => unknown]>([
+    ["by id, some rows", 1, (space) => space.query({ in: "cards", limit: 5 }).rows],
+    ["all, of which nobody wants the rows", 1, (space) => space.query({ in: "cards" })],
+    ["all", 3, (space) => space.query({ in: "cards" }).rows],
+    ["by a field, some rows", 3, (space) => space.query({ in: "cards", sort: ["i"], limit: 5 }).rows],
+    ["a later page", 2, (space) => space.query({ in: "cards", skip: 4990, limit: 5 }).rows],
+  ])("is made into entries as far as a query needs it: %s", async (_, chunks, ask) => {
+    for (let i = 0; i < 5000; i++) server.space().write({ op: "put", in: "cards", id: `c${1000 + i}`, value: { i } });
+    const first = tab();
+    await rest();
+    await closing(first);
+    server.answer = () => true;
+    const one = tab();
+    one.query.close();
+    const parsed = vi.spyOn(JSON, "parse");
+    ask(one.space);
+    await one.space.ready;
+    await rest();
+    expect(parsed.mock.calls.filter(([text]) => text.startsWith("[[")).length).toBe(chunks);
+    parsed.mockRestore();
+    expect(one.space.get("cards", "c5999")?.value).toEqual({ i: 4999 });
   });
 
   it("that is damaged where nobody has looked yet is said once somebody does, and made good", async () => {
