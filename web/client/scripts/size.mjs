@@ -7,7 +7,7 @@ import { entries } from "./entries.mjs";
 
 const GOAL = 15 * 1024;
 /** What the core weighed when last somebody cared, and a little. Far over the goal: tabs and persistence came in before anybody slimmed it. */
-const CEILING = 38.3 * 1024;
+const CEILING = 38.4 * 1024;
 /** What a binding should add; the panel, undo and types do more than bind. */
 const BINDING = 1024;
 /** In bytes, what an entry point adds: as of today and a little. A new one needs a line. */

@@ -50,7 +50,10 @@ export interface ReadOptions {
    * if the reading has to start over, because the writer took a chunk away.
    */
   first?(entries: readonly Entry[], view: View | undefined): void;
-  /** With it, chunks are made into entries when somebody asks for one of them. A chunk that cannot be counts as empty, and is told. */
+  /**
+   * With it, chunks are made into entries when somebody asks for one of them, and one that is missing or damaged counts as empty; it is told here,
+   * then or while it is read.
+   */
   damaged?(error: DamageError): void;
   /** Whether all entries will be asked for: then they are made as they come, and the page gets its turn in between. Asked for each chunk. */
   whole?(): boolean;
@@ -110,7 +113,7 @@ export class Archive {
         await new Promise((resolve) => setTimeout(resolve));
       }
     };
-    return this.#steady(await this.#load(), async ({ manifest, rev, view, changes, drops }) => {
+    return this.#steady(await this.#load(), async ({ text: named, manifest, rev, view, changes, drops }) => {
       const entries = new Shelf();
       const changed = changes.get(collection);
       let tell = first;
@@ -121,12 +124,24 @@ export class Archive {
         tell = undefined;
       };
       texts.length = 0;
+      let damage: DamageError | undefined;
       for await (const [chunk, text] of this.#texts(manifest.collections.get(collection) ?? [])) {
-        const piece = damaged && !changed?.has(chunk) && !whole() ? pieceOf(chunk, text, collection, damaged) : undefined;
-        add(piece ?? merge(rowsOf(chunk, text, collection, false), changed?.get(chunk), drops.get(collection)));
-        texts.push([chunk, text as string]);
+        const own = changed?.get(chunk);
+        try {
+          const piece = damaged && own === undefined && !whole() ? pieceOf(chunk, text, collection, damaged) : undefined;
+          add(piece ?? merge(rowsOf(chunk, text, collection, false), own, drops.get(collection)));
+          texts.push([chunk, text as string]);
+        } catch (error) {
+          if (!damaged || !(error instanceof DamageError)) throw error;
+          damage ??= error;
+          add(merge([], own));
+        }
       }
       add(merge([], changed?.get(undefined)));
+      if (damage !== undefined) {
+        if ((await this.#load()).text !== named) throw damage; // it was taken away
+        damaged?.(damage);
+      }
       return { rev, view, entries, sound };
     });
   }

@@ -39,4 +39,8 @@ export interface Desk {
   resync(): Promise<void>;
   /** Writes all anew; only within {@link run}. */
   mend(): Promise<void>;
+  /** What is stored is damaged. Writes it anew, if all of it is known here: else {@link doubt}. Only the leader, within {@link run}. */
+  repair(): Promise<void>;
+  /** What shows may not be what was confirmed. The server sends it again; until then it shows, and the store keeps what it has. */
+  doubt(): void;
 }

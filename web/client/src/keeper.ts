@@ -182,7 +182,8 @@ export class Keeper implements Desk {
     const change = rows ?? { put: [], del: [] };
     if (this.#vault === undefined) return;
     if (rows !== undefined) this.#mirror.view = view;
-    const reset = step.reset && (rows !== undefined || this.replica.cursor === undefined);
+    const forgotten = this.replica.cursor === undefined && this.replica.whole?.size === 0; // or else it is only distrusted
+    const reset = step.reset && (rows !== undefined || forgotten);
     // What another tab has made and nobody has seen stored may have left the queue here: of its end nothing is known.
     const applied = step.applied.filter(({ order }) => order < UNSAVED);
     const rejected = step.rejected.map(({ id }) => id);
@@ -265,7 +266,7 @@ export class Keeper implements Desk {
         if (this.#refilling) void this.run(() => this.mend());
         break;
       case "damaged":
-        if (leading) void this.run(() => this.mend());
+        if (leading) void this.run(() => this.repair());
     }
   }
 
@@ -325,6 +326,16 @@ export class Keeper implements Desk {
     await this.#found(vault);
     await this.#ledger.save();
     this.house.trouble(undefined);
+  }
+
+  async repair(): Promise<void> {
+    if (this.replica.cursor === undefined || this.replica.whole === undefined) this.doubt();
+    else await this.mend();
+  }
+
+  doubt(): void {
+    this.replica.distrust();
+    if (this.house.epoch !== undefined) this.#events.moved();
   }
 
   /** Writes what is in memory in place of what is stored. What is not in memory the server has to send again. */

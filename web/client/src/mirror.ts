@@ -1,5 +1,5 @@
 import type { Entry, View } from "./api.js";
-import type { Held } from "./archive.js";
+import type { Held, ReadOptions } from "./archive.js";
 import type { Desk } from "./desk.js";
 import { coverOf } from "./drop.js";
 import { SynclineError } from "./errors.js";
@@ -108,7 +108,7 @@ export class Mirror {
     this.#install();
     if (reset !== undefined) this.#desk.post("stale");
     else this.#desk.post("patch", { rev, patch, view });
-    await vault.fold(epoch);
+    await this.#fold(vault, epoch);
     // What was put may be an entry with a field less, which may not be seen any more.
     if (patch.put.length + patch.del.length > 0 || patch.drop !== undefined) this.clean();
   }
@@ -120,9 +120,18 @@ export class Mirror {
     this.#cleaning = setTimeout(() => {
       this.#cleaning = undefined;
       void this.#desk.run(async () => {
-        if (house.epoch !== undefined && vault === this.#desk.vault) await vault.fold(house.epoch, true);
+        if (house.epoch !== undefined && vault === this.#desk.vault) await this.#fold(vault, house.epoch, true);
       });
     }, CLEAN);
+  }
+
+  async #fold(vault: Vault, epoch: number, all = false): Promise<void> {
+    try {
+      await vault.fold(epoch, all);
+    } catch (error) {
+      this.#damage(error);
+      await this.#desk.repair();
+    }
   }
 
   close(): void {
@@ -168,17 +177,11 @@ export class Mirror {
   async look(vault: Vault, whole: boolean): Promise<{ held: Base; entries: Confirmed } | undefined> {
     const held = await this.held(vault);
     const entries: Confirmed = new Map();
-    try {
-      for (const collection of whole && this.differs(held) ? this.#needed : []) {
-        if (!held.collections.has(collection)) continue;
-        const part = await vault.read(collection);
-        if (part.rev !== held.rev || this.#strange(collection, part.view)) return undefined;
-        await part.sound();
-        entries.set(collection, part.entries);
-      }
-    } catch (error) {
-      if (this.#damage(error).epoch === undefined) throw error;
-      return { held: await this.#emptied(vault), entries: new Map() };
+    for (const collection of whole && this.differs(held) ? this.#needed : []) {
+      if (!held.collections.has(collection)) continue;
+      const part = await this.#fetch(vault, collection);
+      if (part.rev !== held.rev || this.#strange(collection, part.view)) return undefined;
+      entries.set(collection, part.entries);
     }
     return { held, entries };
   }
@@ -215,38 +218,40 @@ export class Mirror {
     const { vault, replica } = this.#desk;
     if (vault === undefined || replica.loaded(collection)) return;
     this.#reading++;
-    // It shows already: what is wrong in it is made good by the server, all of it at once.
-    let heal: ((error: unknown) => void) | undefined = (error) => {
-      heal = undefined;
-      void this.#desk.run(() => (replica.distrust(), this.#heal(error)));
-    };
     try {
-      const { rev, view, entries, sound } = await vault.read(collection, {
-        first: (some, of) => {
-          if (replica.loaded(collection) || this.#strange(collection, of)) return; // a reset was quicker
-          this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
-        },
-        damaged: (error) => heal?.(error),
-        whole: () => this.#events.whole(collection),
+      const { rev, view, entries } = await this.#fetch(vault, collection, (some, of) => {
+        if (replica.loaded(collection) || this.#strange(collection, of)) return; // a reset was quicker
+        this.#desk.step(replica.install(new Map([[collection, new Map(some.map((entry) => [entry.id, entry]))]]), true));
       });
       if (this.#strange(collection, view)) return; // another program has come to lead: what it has written is looked at when it tells of it
       this.#installs.push({ rev, collection, entries });
       this.#install();
-      sound().catch((error: unknown) => heal?.(error));
     } catch (error) {
-      await this.#heal(error);
+      if (this.#damage(error).epoch !== undefined) await this.#desk.mend(); // there is no telling what it holds
     } finally {
       if (--this.#reading === 0 && this.#installs.length === 0) this.#passed = [];
     }
   }
 
+  /** Reads a collection. Damaged chunks of it are missing then, or wrong if only the check sum shows it; that is told once what was read is there. */
+  async #fetch(vault: Vault, collection: string, first: ReadOptions["first"] = () => undefined): ReturnType<Vault["read"]> {
+    let told = false;
+    const damaged = (error: unknown): void => {
+      if (told) return;
+      told = true;
+      void this.#desk.run(async () => {
+        this.#damage(error);
+        if (vault === this.#desk.vault) this.#desk.doubt();
+      });
+    };
+    const part = await vault.read(collection, { first, damaged, whole: () => this.#events.whole(collection) });
+    part.sound().catch(damaged);
+    return part;
+  }
+
   /** Whether what was read with this view is a collection in the form of another version. */
   #strange(collection: string, view: View = []): boolean {
     return others(view, this.#desk.spoken()).some((part) => part.in === collection);
-  }
-
-  async #heal(error: unknown): Promise<void> {
-    if (this.#damage(error).epoch !== undefined) await this.#desk.mend();
   }
 
   /** Tells of damage, here and to the leader, who makes it good; throws any other error. */

@@ -357,6 +357,110 @@ describe("a store", () => {
     expect(server.received.filter(({ t }) => t === "open").length).toBe(2); // of the first tab, and once of this one
   });
 
+  it.each<[string, (text: string) => string | undefined]>([
+    ["lost", () => undefined],
+    ["cut", (text) => text.slice(0, -9)],
+    ["rubbish", (text) => "{" + text.slice(1)],
+    ["changed", (text) => text.replace('"i":0', '"i":7')],
+  ])("of which a chunk is %s shows the rest as long as there is no connection, also after a reload", async (_, damage) => {
+    for (let i = 0; i < 3000; i++) server.space().write({ op: "put", in: "cards", id: `c${1000 + i}`, value: { i } });
+    server.space().write({ op: "put", in: "people", id: "p", value: {} });
+    await closing(await opened());
+    await disk.call((table) => {
+      const [key, text] = [...table.range("demo/board\0ac", "demo/board\0ad")].find(([, text]) => text.includes('"c1000"')) ?? ["", ""];
+      const now = damage(text);
+      table.apply(now === undefined ? { del: [key] } : { put: [[key, now]] });
+    });
+    const answer = server.answer;
+    server.answer = () => true;
+    for (let i = 0; i < 2; i++) {
+      const lead = await opened();
+      const people = [lead.space.query({ in: "people" })];
+      await rest();
+      const two = [lead, await opened()]; // the other one tells it of the damage, too
+      for (const { space } of two) people.push(space.query({ in: "people" }));
+      await rest();
+      await pass(1000);
+      for (const one of two) {
+        expect(one.query.rows.at(-1)?.id).toBe("c3999");
+        expect(one.query.result.status).toBe("stale");
+        expect(one.client.status.storage).toMatchObject({ kind: "disk", message: expect.stringMatching(/chunk 1 of cards/) as string });
+      }
+      expect(people.map(({ rows }) => rows.length)).toEqual([1, 1, 1]);
+      for (const one of two) await closing(one);
+    }
+    server.answer = answer;
+    await closing(await opened());
+    server.answer = () => true;
+    const last = await opened();
+    expect(last.query.rows.length).toBe(3000);
+    expect(last.query.rows[0]?.value).toEqual({ i: 0 });
+
+    server.answer = answer;
+    await closing(last);
+    async function opened(): Promise<Tab> {
+      const one = tab({ view: [{ in: "cards" }, { in: "people" }] });
+      await rest();
+      await pass(1000);
+      return one;
+    }
+  });
+
+  it.each([false, true])("of which a chunk turns out to be damaged long after all is live is made good (by a tab that follows: %s)", async (following) => {
+    for (let i = 0; i < 3000; i++) server.space().write({ op: "put", in: "people", id: `p${1000 + i}`, value: { i } });
+    const view = [{ in: "cards" }, { in: "people" }];
+    const first = tab({ view });
+    await rest();
+    await closing(first);
+    await disk.call((table) => {
+      for (const [key, text] of table.range("demo/board\0ac", "demo/board\0ad")) if (text.includes('"p1000"')) table.apply({ put: [[key, text.replace('"i":0', '"i":7')]] });
+    });
+    const tabs = [tab({ view }), tab({ view })];
+    await rest();
+    await pass(5000);
+    expect(tabs.map(({ space }) => space.status.state)).toEqual(["live", "live"]);
+    const people = tabs[following ? 1 : 0]?.space.query({ in: "people" });
+    const shown = new Set<unknown>();
+    people?.subscribe(() => shown.add(people.rows[0]?.value["i"]));
+    await rest();
+    await pass(5000);
+    expect([...shown]).toEqual([7, 0]);
+    expect(people?.rows.length).toBe(3000);
+  });
+
+  it.each([false, true])("of which a chunk is damaged while it is folded is written anew from memory, or if not all is there, by the server (all: %s)", async (all) => {
+    server.space().rescope("s1", () => true);
+    for (const name of ["cards", "people"]) for (let i = 0; i < 9; i++) server.space().write({ op: "put", in: name, id: `c${i}`, value: { i } });
+    const view = [{ in: "cards" }, { in: "people" }];
+    const first = tab({ view });
+    await rest();
+    await closing(first);
+    const lead = tab({ view });
+    if (all) lead.space.query({ in: "people" });
+    await rest();
+    await pass(5000);
+    const resets = (): number => server.received.filter(({ t, cursor }) => t === "open" && cursor === undefined).length;
+    expect(resets()).toBe(1);
+    await disk.call((table) => {
+      const [[key]] = [...table.range("demo/board\0ac", "demo/board\0ad")] as [[string, string]];
+      table.apply({ del: [key] });
+    });
+    server.space().write({ op: "put", in: "cards", id: "c0", value: { i: 100 } });
+    await rest();
+    await pass(2500); // what is gone from an entry is soon gone from the disk
+    await rest();
+    expect(lead.client.status.storage).toMatchObject({ kind: "disk", message: expect.stringMatching(/chunk \d of cards/) as string });
+    expect(resets()).toBe(all ? 1 : 2);
+    await closing(lead);
+    server.answer = () => true;
+    const next = tab({ view });
+    await rest();
+    expect([next.query.rows.length, next.query.rows[0]?.value, next.space.query({ in: "people" }).rows.length]).toEqual([9, { i: 100 }, 0]);
+    const people = next.space.query({ in: "people" });
+    await rest();
+    expect(people.rows.length).toBe(9);
+  });
+
   it("that cannot be opened leaves a client in memory, and says so", async () => {
     const one = tab({ store: () => Promise.reject(new StoreError("unavailable", "private mode")) });
     one.space.put("cards", "a", {});
