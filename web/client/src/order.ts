@@ -25,9 +25,7 @@ export interface Window {
   readonly limit: number;
 }
 
-/**
- * The entries that match a query's selector, in the query's order; no limit, skip or fields. A change costs two binary searches.
- */
+/** The entries that match a query's selector, in the query's order; no limit, skip or fields. A change costs two binary searches. */
 export class Order {
   readonly #query: Query;
   #blocks: (Entry[] | Piece)[] = [];
