@@ -32,9 +32,9 @@ export class Server {
     return Server.#start(["demo", "--cities", cities]);
   }
 
-  /** `syncline serve` without rules, on this machine only: anybody may do anything. */
-  static open(): Promise<Server> {
-    return Server.#start(["serve", "--admin", ""]);
+  /** `syncline serve` without rules, on this machine only: anybody may do anything, also pages of these origins. */
+  static open(...origins: readonly string[]): Promise<Server> {
+    return Server.#start(["serve", "--admin", "", ...origins.flatMap((origin) => ["--allow-origin", origin])]);
   }
 
   /** `syncline serve` with a definition in YAML; it believes everybody who says who they are. */
@@ -83,6 +83,12 @@ export class Server {
     const answer = await fetch(`${this.#url}/v1/spaces/${path}`, { headers: AS });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as { readonly [name: string]: unknown };
+  }
+
+  /** Writes a record by REST. */
+  async write(path: string, value: object): Promise<void> {
+    const answer = await fetch(`${this.#url}/v1/spaces/${path}`, { method: "PUT", body: JSON.stringify(value), headers: { ...AS, "content-type": "application/json" } });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   }
 
   /** The answer to a query by REST. */

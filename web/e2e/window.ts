@@ -16,7 +16,8 @@ export async function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: executable(), args: QUIET });
 }
 
-function onPath(...names: readonly string[]): string {
+/** The first of these programs that is on the PATH. Throws if there is none. */
+export function onPath(...names: readonly string[]): string {
   for (const name of names) {
     for (const dir of (process.env["PATH"] ?? "").split(delimiter)) {
       const file = join(dir, name);
@@ -28,7 +29,7 @@ function onPath(...names: readonly string[]): string {
       }
     }
   }
-  throw new Error("no Chromium: set CHROMIUM");
+  throw new Error(`none of ${names.join(", ")} is on the PATH`);
 }
 
 /** Waits until `get` gives `value`. */

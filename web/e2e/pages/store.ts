@@ -1,5 +1,5 @@
 /** A page that only has a client: the tests of the store and of tabs drive it through `window.page`. */
-import { Client } from "@syncline/client";
+import { Client, type Transport } from "@syncline/client";
 
 const query = new URLSearchParams(location.search);
 /** What Chromium says of databases that it has found damaged and thrown away; asked past the client. */
@@ -13,7 +13,7 @@ IDBFactory.prototype.open = function (this: IDBFactory, ...args: [string, number
   });
   return request;
 };
-const client = new Client({ url: location.origin, user: query.get("user") ?? "ada" });
+const client = new Client({ url: query.get("server") ?? location.origin, user: query.get("user") ?? "ada", ...(query.has("transport") && { transports: [query.get("transport") as Transport] }) });
 const space = client.space(query.get("space") ?? "team/none", { view: [{ in: "cards" }] });
 const cards = space.query({ in: "cards" });
 /** Marks that are safe in the store. */
