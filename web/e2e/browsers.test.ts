@@ -5,7 +5,7 @@ import { createServer, type Server as PageServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Firefox } from "./firefox.js";
 import type { Remote, RemoteTab } from "./remote.js";
 import { Server } from "./server.js";
@@ -93,6 +93,7 @@ describe.each<[string, () => Promise<Remote>]>([["Firefox", () => Firefox.start(
 describe("Firefox, killed while it writes,", () => {
   it("has what was saved, shows it without a network, and sends it once", { timeout: 300_000 }, async () => {
     const firefox = await Firefox.start();
+    onTestFinished(() => firefox.remove());
     for (let round = 0; round < ROUNDS; round++) {
       const space = `killed/${round}`;
       const first = await begin(firefox, space);
@@ -113,6 +114,5 @@ describe("Firefox, killed while it writes,", () => {
       expect(await counted(space)).toBe(rows.length - 1);
       await second.close();
     }
-    await firefox.remove();
   });
 });

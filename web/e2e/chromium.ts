@@ -1,11 +1,10 @@
 /** A Chromium with a profile on disk, whose processes can be killed and stopped one by one. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type CDPSession, type Page } from "playwright-core";
+import { Program } from "./program.js";
 import { executable, QUIET } from "./window.js";
 
 /** Processes are to be those of tabs; and pages that a test makes up, which belong to no network, may open WebSockets to this machine. */
@@ -19,7 +18,7 @@ export interface Tab {
 
 export class Chromium {
   readonly #profile: string;
-  #process: ChildProcess | undefined;
+  #program: Program | undefined;
   #browser: Browser | undefined;
   #devtools: CDPSession | undefined;
   readonly #prepare: (context: BrowserContext) => Promise<void>;
@@ -39,19 +38,8 @@ export class Chromium {
   /** Starts the browser on its profile. */
   async run(): Promise<void> {
     const args = [...QUIET, "--headless=new", `--disable-features=${OFF}`, `--user-data-dir=${this.#profile}`, "--remote-debugging-port=0", "about:blank"];
-    const child = spawn(executable(), args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
-    this.#process = child;
-    const address = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      child.stderr?.on("data", (chunk: Buffer) => {
-        said += chunk.toString();
-        const found = /DevTools listening on (ws:\S+)/.exec(said);
-        if (found?.[1] !== undefined) resolve(found[1]);
-      });
-      child.once("error", reject);
-      child.once("exit", () => reject(new Error(`Chromium ended:\n${said}`)));
-    });
-    this.#browser = await chromium.connectOverCDP(address);
+    this.#program = await Program.start(executable(), args, ".", /(?<=DevTools listening on )ws:\S+/, true);
+    this.#browser = await chromium.connectOverCDP(this.#program.sign);
     this.#devtools = await this.#browser.newBrowserCDPSession();
     await this.#prepare(this.context);
   }
@@ -85,12 +73,7 @@ export class Chromium {
 
   /** Kills all processes of the browser at once. */
   async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (child?.pid === undefined || child.exitCode !== null) return;
-    const ended = once(child, "exit");
-    process.kill(-child.pid, "SIGKILL");
-    await ended;
+    await this.#program?.kill();
     await this.#browser?.close().catch(() => undefined);
     this.#browser = undefined;
   }

@@ -1,11 +1,11 @@
 /** A Firefox with a profile on disk, driven by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/): the driver of the other tests speaks a newer one than the ESR does. */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import WebSocket from "ws";
+import { Program } from "./program.js";
 import { asText, fromText, type Remote, type RemoteTab } from "./remote.js";
 import { onPath } from "./window.js";
 
@@ -29,7 +29,7 @@ interface Reply {
 
 export class Firefox implements Remote {
   readonly #profile: string;
-  #process: ChildProcess | undefined;
+  #program: Program | undefined;
   #socket: WebSocket | undefined;
   #calls = 0;
   readonly #waiting = new Map<number, (reply: Reply) => void>();
@@ -50,19 +50,9 @@ export class Firefox implements Remote {
   /** Starts the browser on its profile. */
   async run(): Promise<void> {
     const executable = process.env["FIREFOX"] || onPath("firefox-esr", "firefox");
-    const child = spawn(executable, ["--headless", "--no-remote", "--profile", this.#profile, "--remote-debugging-port=0", "about:blank"], { stdio: ["ignore", "ignore", "pipe"], detached: true });
-    this.#process = child;
-    const address = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      child.stderr?.on("data", (chunk: Buffer) => {
-        said += chunk.toString();
-        const found = /WebDriver BiDi listening on (ws:\S+)/.exec(said);
-        if (found?.[1] !== undefined) resolve(found[1]);
-      });
-      child.once("error", reject);
-      child.once("exit", () => reject(new Error(`Firefox ended:\n${said}`)));
-    });
-    const socket = new WebSocket(address + "/session");
+    const args = ["--headless", "--no-remote", "--profile", this.#profile, "--remote-debugging-port=0", "about:blank"];
+    this.#program = await Program.start(executable, args, ".", /(?<=WebDriver BiDi listening on )ws:\S+/, true);
+    const socket = new WebSocket(this.#program.sign + "/session");
     this.#socket = socket;
     await once(socket, "open");
     socket.on("message", (data: Buffer) => {
@@ -98,12 +88,7 @@ export class Firefox implements Remote {
 
   /** Kills all processes of the browser at once. */
   async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (child?.pid === undefined || child.exitCode !== null) return;
-    const ended = once(child, "exit");
-    process.kill(-child.pid, "SIGKILL");
-    await ended;
+    await this.#program?.kill();
     this.#socket?.terminate();
   }
 

@@ -1,4 +1,4 @@
-/** A program that serves something, as a process: the server's binary or a tool of Node's. */
+/** A program that serves something, as a process: the server's binary, a browser, or a tool of Node's. */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -29,11 +29,13 @@ export class Program {
   /** What it printed as a sign that it serves. */
   readonly sign: string;
   readonly #said: () => string;
+  readonly #group: boolean;
 
-  private constructor(child: ChildProcess, sign: string, said: () => string) {
+  private constructor(child: ChildProcess, sign: string, said: () => string, group: boolean) {
     this.#process = child;
     this.sign = sign;
     this.#said = said;
+    this.#group = group;
   }
 
   /** All that it has printed so far. */
@@ -41,9 +43,9 @@ export class Program {
     return this.#said();
   }
 
-  /** Starts it; resolves when it has printed `sign`. Rejects with what it printed if it ends before. */
-  static async start(command: string, args: readonly string[], cwd: string, sign: RegExp): Promise<Program> {
-    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  /** Starts it; resolves when it has printed `sign`. Rejects with what it printed if it ends before. With `group` the processes that it starts end with it. */
+  static async start(command: string, args: readonly string[], cwd: string, sign: RegExp, group = false): Promise<Program> {
+    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"], detached: group });
     let said = "";
     const printed = await new Promise<string>((resolve, reject) => {
       const read = (chunk: Buffer): void => {
@@ -56,7 +58,7 @@ export class Program {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`${command} ended with ${code}:\n${said}`)));
     });
-    return new Program(child, printed, () => said);
+    return new Program(child, printed, () => said, group);
   }
 
   /** Lets it do nothing: a server still takes connections, and answers none. */
@@ -72,7 +74,8 @@ export class Program {
   async kill(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, "exit");
-    this.#process.kill("SIGKILL");
+    if (this.#group && this.#process.pid !== undefined) process.kill(-this.#process.pid, "SIGKILL");
+    else this.#process.kill("SIGKILL");
     await ended;
   }
 }
